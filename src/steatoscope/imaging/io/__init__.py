@@ -1,0 +1,1 @@
+"""Readers and writers: files to values and values to files."""

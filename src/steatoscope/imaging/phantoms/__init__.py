@@ -1,0 +1,1 @@
+"""Simulators with known fat fraction and exact masks for ultrasound, CT and MR."""

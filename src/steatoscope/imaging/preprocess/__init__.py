@@ -1,0 +1,1 @@
+"""Preparation of images before measurement: sector, windows, resampling, signal conventions."""

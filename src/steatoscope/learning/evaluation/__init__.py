@@ -1,0 +1,1 @@
+"""Benchmarks: what a method scores on a data set."""

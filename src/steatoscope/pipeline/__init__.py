@@ -1,0 +1,1 @@
+"""Use cases as typed stages and the ports that they call."""

@@ -1,0 +1,1 @@
+"""Pure functions: fat from HU, echoes and B-mode; agreement; uncertainty; clinical rules."""

@@ -1,0 +1,1 @@
+"""Clinical grades, baselines and the meaning of change."""

@@ -1,0 +1,1 @@
+"""Agreement between measurements, masks and classes."""

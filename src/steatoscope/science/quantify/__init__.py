@@ -1,0 +1,1 @@
+"""Fat and tissue measurements from images: physics first."""

@@ -1,0 +1,1 @@
+"""Classical organ finding by intensity, position and morphology."""

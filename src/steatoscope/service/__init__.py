@@ -1,0 +1,1 @@
+"""What surrounds the pipeline: reports, storage, jobs and exchange."""
