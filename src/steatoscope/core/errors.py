@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
-EXIT_INVALID = 3
-EXIT_REFUSED = 4
+EXIT_INVALID: Final = 3
+EXIT_REFUSED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,10 @@ def warning(code: str, detail: str = "") -> QualityCode:
     """A quality remark from the warning catalogue, with an optional detail after the standard words."""
     words = WARNINGS[code]
     return QualityCode(code, f"{words} {detail}".strip())
+
+
+class UsageError(Exception):
+    """Wrong usage of a command or function: exit code 2."""
 
 
 class SteatoscopeError(Exception):

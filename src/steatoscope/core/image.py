@@ -40,8 +40,8 @@ class EchoTrain:
     """Multi-echo MR signal of shape (echoes, slices, rows, columns), echoes in rising order of time.
 
     ``data`` is complex64 where ``kind`` is "complex", float32 where it is "magnitude". ``echo_times_s`` is in seconds,
-    ``field_strength_t`` in tesla. ``precession`` is +1 for the convention of ``exp(+i 2 pi psi t)`` with fat at negative
-    frequency, -1 for its conjugate, None where the file does not say.
+    ``field_strength_t`` in tesla. ``precession`` is +1 for the convention of ``exp(+i 2 pi psi t)`` with fat at
+    negative frequency, -1 for its conjugate, None where the file does not say.
     """
 
     data: NDArray[np.complex64] | Floats
