@@ -1,0 +1,48 @@
+"""What an analysis hands over: the report, the pictures that explain it, and the masks and maps behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.geometry import Geometry
+from steatoscope.core.image import Mask, Volume
+from steatoscope.core.report import Report
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One display image with what was found on it, all of shape (rows, columns).
+
+    ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``heat`` is a map such as local
+    fat percent (NaN where undefined) with its unit, range and title. ``pixel_aspect`` is row spacing over column spacing.
+    ``flip`` tells which axes to turn so that the picture stands as a radiologist expects it.
+    """
+
+    title: str
+    grey: NDArray[np.uint8]
+    liver: Mask | None = None
+    spleen: Mask | None = None
+    kidney: Mask | None = None
+    heat: NDArray[np.float32] | None = None
+    heat_title: str = ""
+    heat_range: tuple[float, float] = (0.0, 40.0)
+    boxes: tuple[tuple[Literal["fatty", "spared", "lesion"], tuple[int, int, int, int], float], ...] = ()
+    pixel_aspect: float = 1.0
+    flip: tuple[bool, bool] = (False, False)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """The result of one analysis; ``masks`` are in the space of ``geometry``, ``maps`` are volumes with units."""
+
+    report: Report
+    pictures: tuple[Picture, ...]
+    geometry: Geometry | None
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    maps: Mapping[str, Volume] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
