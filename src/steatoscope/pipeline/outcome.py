@@ -18,8 +18,8 @@ from steatoscope.core.report import Report
 class Picture:
     """One display image with what was found on it, all of shape (rows, columns).
 
-    ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``heat`` is a map such as local
-    fat percent (NaN where undefined) with its unit, range and title. ``pixel_aspect`` is row spacing over column spacing.
+    ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``heat`` is a map such as
+    local fat percent (NaN where undefined). ``pixel_aspect`` is row spacing over column spacing.
     ``flip`` tells which axes to turn so that the picture stands as a radiologist expects it.
     """
 

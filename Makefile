@@ -1,0 +1,44 @@
+# make demo   sets up .venv and analyses one ultrasound, one CT and one MRI case
+# make test   the test suite (development extras, no torch)
+# make check  format, lint, types, architecture
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo-out
+SOURCES := pyproject.toml constraints.txt
+
+.PHONY: demo test check check-full format clean
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.base: $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.base
+	$(BIN)/python -m steatoscope.apps.cli.demo --out $(OUT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check-full: check
+	STEATOSCOPE_FULL=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) demo-out build dist
