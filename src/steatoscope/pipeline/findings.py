@@ -64,3 +64,4 @@ class Findings:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     maps: Mapping[str, Volume] = field(default_factory=dict)
     config: Mapping[str, object] = field(default_factory=dict)
+    transforms: tuple[Mapping[str, object], ...] = ()

@@ -1,0 +1,92 @@
+"""The use case: one study in, one outcome out."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from steatoscope import __version__
+from steatoscope.core.errors import SteatoscopeError, warning
+from steatoscope.core.image import CTScan, MRScan, Study, USScan
+from steatoscope.imaging.io.load import load_study
+from steatoscope.imaging.io.options import ReadOptions
+from steatoscope.pipeline.assemble import assemble
+from steatoscope.pipeline.ct import analyse_ct
+from steatoscope.pipeline.findings import Findings
+from steatoscope.pipeline.manifest import Manifest
+from steatoscope.pipeline.mr import analyse_mr
+from steatoscope.pipeline.options import AnalyseOptions
+from steatoscope.pipeline.outcome import Outcome
+from steatoscope.pipeline.ports import Ports
+from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.us import analyse_us
+
+ADULT_YEARS = 18.0
+
+
+def analyse(paths: Sequence[Path], options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Outcome:
+    """Read one study from paths and analyse it.
+
+    Raises SteatoscopeError with exit code 3 for invalid input, UsageError for wrong usage, Cancelled where the tracker
+    asked to stop. A refusal (exit code 4) is an outcome, not an exception.
+    """
+    with tracker.stage("read"):
+        reading = ReadOptions(modality=options.modality, series=options.series, views=options.views)
+        study = load_study(paths, reading)
+    return analyse_study(study, options, ports, tracker)
+
+
+def analyse_study(study: Study, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Outcome:
+    """Analyse a study that is already in memory."""
+    findings = _age_gate(_measure(study, options, ports, tracker), study, options)
+    with tracker.stage("report"):
+        report = assemble(study, findings, options, tracker.timings_ms)
+    report = report.model_copy(update={"timings_ms": dict(tracker.timings_ms)})
+    return Outcome(
+        report=report,
+        pictures=findings.pictures,
+        geometry=findings.geometry,
+        masks=findings.masks,
+        maps=findings.maps,
+        manifest=_manifest(study, options, report.provenance.report_digest, findings),
+    )
+
+
+def _measure(study: Study, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
+    scan = study.scan
+    if isinstance(scan, CTScan):
+        return analyse_ct(study, scan, options, ports, tracker)
+    if isinstance(scan, MRScan):
+        return analyse_mr(study, scan, options, ports, tracker)
+    assert isinstance(scan, USScan)
+    return analyse_us(study, scan, options, ports, tracker)
+
+
+def _age_gate(findings: Findings, study: Study, options: AnalyseOptions) -> Findings:
+    age = options.clinical.get("age_years", study.patient.age_years)
+    if age is None:
+        return replace(findings, notes=(*findings.notes, warning("W_AGE")))
+    if age < ADULT_YEARS:
+        return replace(findings, refusal=SteatoscopeError("E_AGE", cause=f"The stated age is {age:g} years."))
+    return findings
+
+
+def _manifest(study: Study, options: AnalyseOptions, digest: str, findings: Findings) -> dict[str, Any]:
+    choices = {name: value for name, value in asdict(options).items() if name not in ("clinical", "previous")}
+    choices["views"] = {name: str(path) for name, path in options.views.items()}
+    choices["liver_mask"] = str(options.liver_mask) if options.liver_mask else None
+    manifest = Manifest(
+        version=__version__,
+        command=[],
+        options=choices,
+        inputs=[asdict(item) for item in study.inputs],
+        source=dict(study.source),
+        transforms=[dict(record) for record in findings.transforms],
+        files=[],
+        environment={"python": platform.python_version(), "machine": platform.machine()},
+        report_digest=digest,
+    )
+    return manifest.model_dump(mode="json", by_alias=True)

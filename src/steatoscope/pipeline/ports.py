@@ -1,0 +1,111 @@
+"""Ports: what the analysis asks of segmenters, localisers, graders and explainers.
+
+Classical adapters stand behind them now; learned ones take the same places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.errors import QualityCode
+from steatoscope.core.image import Mask, Volume
+from steatoscope.core.report import Contribution, ModelPart, RegionPart
+from steatoscope.imaging.preprocess.us_sector import Sector
+from steatoscope.pipeline.findings import FatEstimate
+
+
+@dataclass(frozen=True, eq=False)
+class Organs:
+    """Organs found in one scan: masks in the scan's own grid (None: not found) and how they were found.
+
+    ``hu`` holds median attenuations of organs in view (aorta, spleen, kidney, portal, liver) for the contrast gate;
+    ``confidence`` lies in 0-1.
+    """
+
+    liver: Mask | None
+    method: str
+    spleen: Mask | None = None
+    kidney: Mask | None = None
+    hu: Mapping[str, float | None] = field(default_factory=dict)
+    confidence: float = 1.0
+    notes: tuple[QualityCode, ...] = ()
+    model: ModelPart | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedView:
+    """One ultrasound view ready to be read: chosen frames (frames, rows, columns) uint8 and the tissue sector.
+
+    ``tissue`` is the sector without burned-in marks; ``chosen`` are the frame numbers in the original clip.
+    """
+
+    name: str | None
+    frames: NDArray[np.uint8]
+    sector: Sector
+    tissue: Mask
+    pixel_mm: tuple[float, float] | None
+    chosen: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class UltrasoundReading:
+    """A grader's answer for one patient: the estimate, why, and how far the images lie from its training data."""
+
+    estimate: FatEstimate
+    contributions: tuple[Contribution, ...]
+    heat: NDArray[np.float32] | None
+    out_of_distribution: bool
+    notes: tuple[QualityCode, ...]
+    model: ModelPart
+    baseline_z: float | None = None
+
+
+class CTSegmenter(Protocol):
+    """Finds organs on a CT volume in HU."""
+
+    def __call__(self, volume: Volume) -> Organs:
+        """Organs of a volume (slices, rows, columns)."""
+
+
+class MRSegmenter(Protocol):
+    """Finds the liver on an MR magnitude volume, with the fat map (percent) where there is one."""
+
+    def __call__(self, anatomy: Volume, pdff: Volume | None) -> Organs:
+        """Organs of a volume (slices, rows, columns)."""
+
+
+class UltrasoundSegmenter(Protocol):
+    """Finds the liver on a B-mode view."""
+
+    def __call__(self, view: PreparedView) -> Organs:
+        """Organs as masks of shape (1, rows, columns)."""
+
+
+class Localiser(Protocol):
+    """Finds fatty, spared and focal regions on the liver of a local fat map in percent."""
+
+    def __call__(self, fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequence[RegionPart]:
+        """Regions as boxes in pixels with a score."""
+
+
+class UltrasoundGrader(Protocol):
+    """Reads the fat content of one patient from prepared views."""
+
+    def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
+        """The reading with an interval at ``level``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ports:
+    """The adapters of one analysis, wired by the composition root."""
+
+    ct_segmenter: CTSegmenter
+    mr_segmenter: MRSegmenter
+    us_segmenter: UltrasoundSegmenter
+    localiser: Localiser
+    us_grader: UltrasoundGrader
