@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 OUT ?= demo-out
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test check check-full format clean
+.PHONY: demo test check check-full docs format clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,9 @@ check: $(VENV)/.dev
 
 check-full: check
 	STEATOSCOPE_FULL=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m steatoscope.apps.cli.reference docs/reference
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .

@@ -29,7 +29,7 @@ def phantom(modality: str, fat: float, seed: int, fmt: str | None, out: Path, as
     fmt = fmt or _DEFAULT_FORMAT[modality]
     if out.exists():
         raise UsageError(f"--out {out} exists already")
-    study = _simulate(modality, fat, seed, choices)
+    study = simulate(modality, fat, seed, view=choices["view"], frames=choices["frames"])
     written = write_phantom(study, out, fmt)
     document = {
         "modality": modality,
@@ -47,7 +47,8 @@ def phantom(modality: str, fat: float, seed: int, fmt: str | None, out: Path, as
         click.echo(f"Simulated {modality.upper()} with PDFF {fat:g} % written to {out}; truth in {out}.truth.json")
 
 
-def _simulate(modality: str, fat: float, seed: int, choices: dict[str, Any]) -> Any:
+def simulate(modality: str, fat: float, seed: int, *, view: str = "HR", frames: int = 1) -> Any:
+    """A simulated study of one modality with PDFF ``fat`` in percent."""
     if modality == "ct":
         from steatoscope.imaging.phantoms.ct import simulate_ct
 
@@ -58,4 +59,4 @@ def _simulate(modality: str, fat: float, seed: int, choices: dict[str, Any]) -> 
         return simulate_mr(fat, seed)
     from steatoscope.imaging.phantoms.us import simulate_us
 
-    return simulate_us(fat, seed, view=choices["view"], frames=choices["frames"])
+    return simulate_us(fat, seed, view=view, frames=frames)
