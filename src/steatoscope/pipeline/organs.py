@@ -1,0 +1,79 @@
+"""Organ masks on their way into the report: the user's own mask, sizes, and whether the liver is wholly in view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steatoscope.core.errors import QualityCode, warning
+from steatoscope.core.geometry import Geometry
+from steatoscope.core.image import Mask, Scan
+from steatoscope.core.report import SegmentationPart, SegmentPart
+from steatoscope.imaging.io.masks import read_liver_mask
+from steatoscope.pipeline.ports import Organs
+
+FEWEST_SLICES = 5
+THICKEST_MM = 10.0
+CUT_SHARE = 0.15
+
+
+def given_mask(path: Path | None, scan: Scan) -> Mask | None:
+    """The liver mask of ``--liver-mask`` in the scan's grid, or None where none was given."""
+    return None if path is None else read_liver_mask(path, scan)
+
+
+def with_liver(organs: Organs, liver: Mask) -> Organs:
+    """The organs with the user's own liver (none, where that mask is empty); over the spleen, the liver wins."""
+    spleen = None if organs.spleen is None else organs.spleen & ~liver
+    found = liver if liver.any() else None
+    return replace(organs, liver=found, spleen=spleen, method="given mask", confidence=1.0, notes=())
+
+
+def partial_coverage(liver: Mask, geometry: Geometry, source: Mapping[str, Any]) -> QualityCode | None:
+    """``W_PARTIAL`` where a volume would be wrong: few, thick or gappy slices, or a liver cut off."""
+    area = liver.reshape(liver.shape[0], -1).sum(axis=1)
+    if liver.shape[0] < FEWEST_SLICES:
+        return warning("W_PARTIAL", f"{liver.shape[0]} slices; at least {FEWEST_SLICES} are needed for a volume.")
+    if not geometry.known:
+        return warning("W_PARTIAL", "The spacing is unknown.")
+    if source.get("gappy"):
+        return warning("W_PARTIAL", "Slices are missing.")
+    if geometry.spacing[0] > THICKEST_MM:
+        return warning("W_PARTIAL", f"Slices lie {geometry.spacing[0]:.0f} mm apart.")
+    if max(area[0], area[-1]) > CUT_SHARE * area.max():
+        return warning("W_PARTIAL", "The liver reaches the end of the stack.")
+    return None
+
+
+def volume_part(mask: Mask | None, name: str, geometry: Geometry, *, whole: bool, method: str) -> SegmentPart | None:
+    """One organ of a volume; the volume in mL only where the organ is wholly in view, an area for a single slice."""
+    if mask is None or not mask.any():
+        return None
+    voxels = int(mask.sum())
+    area = voxels * geometry.spacing[1] * geometry.spacing[2] if geometry.known and mask.shape[0] == 1 else None
+    return SegmentPart(
+        mask=f"mask-{name}.nii.gz",
+        area_mm2=None if area is None else round(area, 1),
+        volume_ml=round(voxels * geometry.voxel_ml, 2) if whole else None,
+        fraction_of_view=round(voxels / mask.size, 6),
+        method=method,
+    )
+
+
+def volume_segmentation(organs: Organs, geometry: Geometry, *, whole: bool) -> SegmentationPart:
+    """Liver, spleen and kidney of a volume as a part of the report."""
+    parts = {
+        name: volume_part(mask, name, geometry, whole=whole, method=organs.method)
+        for name, mask in (("liver", organs.liver), ("spleen", organs.spleen), ("kidney", organs.kidney))
+    }
+    return SegmentationPart(**parts)
+
+
+def mask_files(organs: Organs) -> dict[str, Mask]:
+    """The masks to write, by organ name."""
+    named = {"liver": organs.liver, "spleen": organs.spleen, "kidney": organs.kidney}
+    return {name: mask for name, mask in named.items() if mask is not None and bool(np.any(mask))}
