@@ -205,6 +205,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_SPLEEN": "The spleen is unusual or not found; L-S is unreliable.",
         "W_SWAP": "Some voxels may have water and fat exchanged.",
         "W_T1": "T1-weighted acquisition; the fat fraction was corrected.",
+        "W_THICK": "Thick slices; the volume is approximate.",
         "W_TE": "Echo times look rounded or uneven.",
     }
 )
