@@ -1,0 +1,45 @@
+"""Keeps paths out of the report's words: a file or folder name may name the patient."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Final
+
+from steatoscope.core.report import Report
+from steatoscope.service.report.formatting import clip
+
+_SHORTEST_NAME: Final = 5
+_ABSOLUTE: Final = re.compile(r"(?<![\w/])(?:/[^\s/'\",;:]+){2,}/?|\b[A-Za-z]:\\[^\s'\",;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Discretion:
+    """Says a text without the names of the study's files; ``hidden`` are the names to replace, longest first."""
+
+    hidden: tuple[str, ...]
+
+    @classmethod
+    def of(cls, report: Report) -> Discretion:
+        """The discretion that a report needs: its input paths, their file names and the path of its error."""
+        paths = {part.path for part in report.inputs}
+        if report.error is not None and report.error.path:
+            paths.add(report.error.path)
+        names = {name for path in paths for name in _names(path)}
+        return cls(tuple(sorted(names, key=lambda name: (-len(name), name))))
+
+    def __call__(self, text: str) -> str:
+        """The text on one line, clipped, with file names and absolute paths replaced by ``[file]``."""
+        for name in self.hidden:
+            text = text.replace(name, "[file]")
+        return clip(_ABSOLUTE.sub("[file]", text))
+
+
+def _names(path: str) -> set[str]:
+    last = {PurePosixPath(path).name, PureWindowsPath(path).name}
+    return {path, *(name for name in last if len(name) >= _SHORTEST_NAME and not _common_word(name))} - {""}
+
+
+def _common_word(name: str) -> bool:
+    return name.isalpha() and name.islower()

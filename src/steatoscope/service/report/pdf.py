@@ -1,0 +1,158 @@
+"""The report as an A4 PDF of two to three pages; the same outcome gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from functools import partial
+from typing import Any, Final
+from xml.sax.saxutils import escape
+
+from reportlab.lib.units import mm
+from reportlab.platypus import Paragraph, SimpleDocTemplate
+
+from steatoscope.pipeline.outcome import Outcome, Picture
+from steatoscope.service.report import pdf_blocks as blocks
+from steatoscope.service.report.content import Content, present
+from steatoscope.service.report.formatting import clip
+from steatoscope.service.report.illustrations import Chart, charts, panels_shown, picture_caption
+from steatoscope.service.report.overlay import render_picture
+from steatoscope.service.report.pdf_style import (
+    ACCENT,
+    BOLD,
+    BOTTOM,
+    INK,
+    MUTED,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    REGULAR,
+    SIDE,
+    TEXT_WIDTH,
+    TOP,
+    styles,
+)
+
+MOST_PICTURES: Final = 4
+PicturePanels = tuple[str, list[tuple[bytes, str]]]
+
+
+def render_pdf(outcome: Outcome) -> bytes:
+    """The outcome's report as PDF bytes, with "page x of y", the banner and the intended use on every page."""
+    content = present(outcome.report)
+    drawn = charts(outcome.report)
+    pictures = [_panels(outcome, picture) for picture in outcome.pictures[:MOST_PICTURES]]
+    left_out = len(outcome.pictures) - len(pictures)
+    story = partial(_story, content, drawn, pictures, left_out)
+    _, pages = _build(content, story(), total=0)
+    return _build(content, story(), total=pages)[0]
+
+
+def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
+    shown = panels_shown(outcome.report, picture)
+    return clip(picture.title), [(render_picture(picture, panel), picture_caption(picture, panel)) for panel in shown]
+
+
+def _build(content: Content, story: list[Any], total: int) -> tuple[bytes, int]:
+    """Lay the story out; returns the bytes and the number of pages, which the second pass prints."""
+    stream = io.BytesIO()
+    document = SimpleDocTemplate(
+        stream,
+        pagesize=(PAGE_WIDTH, PAGE_HEIGHT),
+        leftMargin=SIDE,
+        rightMargin=SIDE,
+        topMargin=TOP,
+        bottomMargin=BOTTOM,
+        title=content.title,
+        author=content.product,
+        subject=content.banner,
+        lang="en",
+        invariant=1,
+        pageCompression=1,
+    )
+    furniture = partial(_furniture, content, total)
+    document.build(story, onFirstPage=furniture, onLaterPages=furniture)
+    return stream.getvalue(), document.page
+
+
+def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePanels], left_out: int) -> list[Any]:
+    chart = {part.key: blocks.chart(part) for part in drawn}
+    story = blocks.facts(content)
+    if content.refusal is not None:
+        story += blocks.refusal(content.refusal)
+    if content.headline is not None:
+        story += blocks.headline(content.headline)
+    if "grade" in chart:
+        story.append(chart["grade"])
+    story += blocks.quality(content)
+    if content.refusal is not None:
+        story += _group(content, "findings", "What could be measured")
+    story += _pictures(pictures, left_out)
+    story += _comparison(content, chart)
+    if content.refusal is None:
+        story += _group(content, "findings", "Measured values")
+    if "contributions" in chart:
+        story += [*blocks.heading("What the estimate rests on"), chart["contributions"]]
+    story += [*blocks.heading("Confounders to consider"), *blocks.bullets(content.confounders)]
+    story += _group(content, "methods", "Methods and provenance")
+    story += [flowable for table in content.group("provenance") for flowable in blocks.table(table)]
+    return [*story, blocks.sign_off(content)]
+
+
+def _pictures(pictures: list[PicturePanels], left_out: int) -> list[Any]:
+    if not pictures:
+        return []
+    rows = [flowable for title, panels in pictures for flowable in blocks.picture_row(title, panels)]
+    note = [blocks.text(f"{left_out} further pictures are in the HTML report.", styles().note)] if left_out else []
+    return [*blocks.heading("Pictures"), *rows, *note]
+
+
+def _comparison(content: Content, chart: dict[str, Any]) -> list[Any]:
+    story: list[Any] = []
+    if content.baseline is not None:
+        story += blocks.heading("Healthy baseline")
+        story += [chart["baseline"]] if "baseline" in chart else []
+        words, reference = content.baseline
+        story += [blocks.text(words, styles().body), blocks.text(reference, styles().note)]
+    return story + _group(content, "comparison", "Change and clinical values")
+
+
+def _group(content: Content, name: str, title: str) -> list[Any]:
+    tables = content.group(name)
+    if not tables:
+        return []
+    return [*blocks.heading(title), *(flowable for table in tables for flowable in blocks.table(table))]
+
+
+def _furniture(content: Content, total: int, canvas: Any, document: Any) -> None:
+    """Header and footer of one page."""
+    canvas.saveState()
+    top = PAGE_HEIGHT - 12 * mm
+    canvas.setFillColor(ACCENT)
+    canvas.setFont(BOLD, 12)
+    canvas.drawString(SIDE, top, content.product)
+    canvas.setFillColor(INK)
+    canvas.setFont(REGULAR, 10)
+    canvas.drawString(SIDE + 31 * mm, top, content.heading)
+    canvas.setFillColor(MUTED)
+    canvas.setFont(REGULAR, 7.5)
+    facts = [value for _, value in content.facts[:3]]
+    canvas.drawRightString(PAGE_WIDTH - SIDE, top, "  ·  ".join(clip(fact, 32) for fact in facts))
+    canvas.setStrokeColor(ACCENT)
+    canvas.setLineWidth(1.2)
+    canvas.line(SIDE, top - 2.5 * mm, PAGE_WIDTH - SIDE, top - 2.5 * mm)
+    _footer(content, total, canvas, document.page)
+    canvas.restoreState()
+
+
+def _footer(content: Content, total: int, canvas: Any, page: int) -> None:
+    use = Paragraph(f'<font name="{BOLD}">Intended use.</font> {escape(content.intended_use)}', styles().footer)
+    _, height = use.wrap(TEXT_WIDTH, BOTTOM)
+    line = 8 * mm + height + 5 * mm
+    canvas.setStrokeColor(ACCENT)
+    canvas.setLineWidth(0.6)
+    canvas.line(SIDE, line, PAGE_WIDTH - SIDE, line)
+    use.drawOn(canvas, SIDE, 8 * mm)
+    canvas.setFillColor(INK)
+    canvas.setFont(BOLD, 8)
+    canvas.drawString(SIDE, line - 3.6 * mm, content.banner)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawRightString(PAGE_WIDTH - SIDE, line - 3.6 * mm, f"Page {page} of {total}")

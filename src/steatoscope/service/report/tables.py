@@ -1,0 +1,196 @@
+"""The report's tables: measurements, regions, change, clinical values, methods and provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from steatoscope.core.report import MeasurementPart, RegionPart, Report, SegmentPart
+from steatoscope.service.report import wording
+from steatoscope.service.report.discretion import Discretion
+from steatoscope.service.report.formatting import compact, fixed, interval_text, loose, quantity, share, signed, spoken
+
+MOST_ROWS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A titled table of strings; ``code_column`` is set in a fixed-width font. ``group`` places it in the report."""
+
+    group: str
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    widths: tuple[float, ...]
+    code_column: int | None = None
+    note: str = ""
+
+
+def all_tables(report: Report, say: Discretion) -> tuple[Table, ...]:
+    """The tables that have rows, in order of reading."""
+    tables = (
+        _measurements(report, say),
+        _fatty_area(report, say),
+        _organs(report, say),
+        _regions(report, say),
+        _change(report, say),
+        _scores(report, say),
+        _masld(report, say),
+        _methods(report, say),
+        _models(report, say),
+        _inputs(report, say),
+        _provenance(report, say),
+    )
+    return tuple(_short(table) for table in tables if table.rows)
+
+
+def _short(table: Table) -> Table:
+    if len(table.rows) <= MOST_ROWS:
+        return table
+    left = len(table.rows) - MOST_ROWS
+    note = f"{table.note} {left} further rows are in report.json.".strip()
+    return Table(table.group, table.title, table.head, table.rows[:MOST_ROWS], table.widths, table.code_column, note)
+
+
+def _measurements(report: Report, say: Discretion) -> Table:
+    head = ("Measurement", "Value", "Interval", "Method", "Quality")
+    rows = tuple(_measurement(part, say) for part in report.measurements)
+    return Table("findings", "Measurements", head, rows, (0.26, 0.16, 0.2, 0.28, 0.1))
+
+
+def _measurement(part: MeasurementPart, say: Discretion) -> tuple[str, ...]:
+    name = wording.MEASUREMENTS.get(part.name, spoken(part.name).capitalize())
+    return (
+        say(name),
+        quantity(part.value, part.unit),
+        interval_text(part.interval, part.unit) or "–",
+        say(part.method),
+        say(part.quality),
+    )
+
+
+def _fatty_area(report: Report, say: Discretion) -> Table:
+    part = report.fatty_area
+    rows: tuple[tuple[str, ...], ...] = ()
+    if part is not None and report.fat is not None:
+        above = f"local fat ≥ {compact(part.threshold)} %"
+        rows = ((f"{fixed(part.percent_of_liver)} % of the liver", above, say(part.method)),)
+    return Table("findings", "Fatty area", ("Share", "Threshold", "Method"), rows, (0.26, 0.26, 0.48))
+
+
+def _organs(report: Report, say: Discretion) -> Table:
+    found = report.segmentation
+    parts = {"Liver": found.liver, "Spleen": found.spleen, "Kidney": found.kidney}
+    rows = tuple((name, _size(part), say(part.method)) for name, part in parts.items() if part is not None)
+    return Table("findings", "Organs outlined", ("Organ", "Size", "Found by"), rows, (0.16, 0.36, 0.48))
+
+
+def _size(part: SegmentPart) -> str:
+    sizes = []
+    if part.volume_ml is not None:
+        sizes.append(f"{fixed(part.volume_ml, 0)} mL")
+    if part.area_mm2 is not None:
+        sizes.append(f"{fixed(part.area_mm2 / 100.0)} cm²")
+    if part.fraction_of_view is not None:
+        sizes.append(f"{share(part.fraction_of_view)} of the view")
+    return ", ".join(sizes) or wording.NOT_MEASURED
+
+
+def _regions(report: Report, say: Discretion) -> Table:
+    rows = [_region(part, say) for part in report.regions]
+    if report.lesion is not None:
+        shares = ", ".join(f"{name} {share(p)}" for name, p in report.lesion.probabilities.items())
+        rows.append(("Class of the focal region", report.lesion.label, "–", shares, "–"))
+    head = ("Region", "Score", "Size", "Place", "Found by")
+    return Table("findings", "Regions", head, tuple(rows), (0.2, 0.12, 0.16, 0.3, 0.22))
+
+
+def _region(part: RegionPart, say: Discretion) -> tuple[str, ...]:
+    x0, y0, x1, y1, layer = part.box
+    sizes = (part.size_ml, "mL"), (part.size_mm2, "mm2"), (part.size_px, "pixels")
+    size = next((quantity(float(value), unit) for value, unit in sizes if value is not None), wording.NOT_MEASURED)
+    place = f"x {x0}–{x1}, y {y0}–{y1}, image {layer + 1}"
+    return wording.REGION_KINDS[part.kind], fixed(part.score, 2), size, place, say(part.detector)
+
+
+def _change(report: Report, say: Discretion) -> Table:
+    part = report.change
+    if part is None:
+        return Table("comparison", "Change since earlier", (), (), ())
+    rows = (
+        ("Verdict", say(part.verdict)),
+        ("Difference", _points(part.delta_points, with_sign=True)),
+        ("Relative change", "–" if part.relative_percent is None else f"{signed(part.relative_percent)} %"),
+        ("Repeatability coefficient of the method", _points(part.repeatability_points)),
+        ("Earlier report", say(part.previous)),
+    )
+    return Table("comparison", "Change since earlier", ("", ""), rows, (0.36, 0.64))
+
+
+def _points(value: float | None, *, with_sign: bool = False) -> str:
+    if value is None:
+        return "–"
+    return f"{signed(value) if with_sign else fixed(value)} points of fat"
+
+
+def _scores(report: Report, say: Discretion) -> Table:
+    scores = report.clinical.scores if report.clinical else []
+    rows = tuple(
+        tuple(say(loose(score.get(key))) for key in ("name", "value", "cutoffs", "interpretation")) for score in scores
+    )
+    head = ("Score", "Value", "Cut-offs", "Interpretation")
+    return Table("comparison", "Clinical scores", head, rows, (0.18, 0.12, 0.35, 0.35))
+
+
+def _masld(report: Report, say: Discretion) -> Table:
+    masld = (report.clinical.masld if report.clinical else None) or {}
+    rows = tuple((spoken(key).capitalize(), say(loose(value))) for key, value in masld.items())
+    return Table("comparison", "MASLD criteria", ("", ""), rows, (0.36, 0.64))
+
+
+def _methods(report: Report, say: Discretion) -> Table:
+    rows: list[tuple[str, str]] = []
+    if report.fat is not None:
+        rows += [("Fat value", say(report.fat.method)), ("Statistic", say(report.fat.statistic))]
+    if report.grade is not None:
+        limits = " / ".join(f"{limit:g}" for limit in report.grade.limits)
+        rows.append(("Grade", f"profile {report.grade.profile}, limits {limits} %"))
+    return Table("methods", "Methods", ("", ""), tuple(rows), (0.2, 0.8))
+
+
+def _models(report: Report, say: Discretion) -> Table:
+    rows = tuple((say(m.name), say(m.version), say(m.sha256)) for m in report.models)
+    return Table("methods", "Models and equations", ("Name", "Version", "SHA-256"), rows, (0.28, 0.12, 0.6), 2)
+
+
+def _inputs(report: Report, say: Discretion) -> Table:
+    rows = tuple(
+        (f"{index}", say(part.kind), f"{part.frames}", say(part.view or "–"), say(part.sha256))
+        for index, part in enumerate(report.inputs, start=1)
+    )
+    head = ("No.", "Kind", "Images", "View", "SHA-256")
+    note = "Inputs are told by their content hashes; file names are not printed, as they may name the patient."
+    return Table("provenance", "Inputs", head, rows, (0.06, 0.16, 0.09, 0.09, 0.6), 4, note)
+
+
+def _provenance(report: Report, say: Discretion) -> Table:
+    facts = report.provenance
+    seeds = ", ".join(f"{name} {seed}" for name, seed in sorted(facts.seeds.items()))
+    rows = [
+        ("Report digest", say(facts.report_digest)),
+        ("Software version", f"{wording.PRODUCT} {say(facts.version)}; schema {report.schema_}"),
+        ("Created", say(facts.created)),
+        ("Seeds", say(seeds) or "–"),
+        ("Configuration", say(", ".join(_flat(facts.config))) or "–"),
+    ]
+    return Table("provenance", "Provenance", ("", ""), tuple(rows), (0.2, 0.8), 1)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key in sorted(config):
+        value = config[key]
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}={loose(value)}"

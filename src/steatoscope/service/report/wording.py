@@ -1,0 +1,127 @@
+"""The report's vocabulary: what scales, grades, statistics, measurements and units are called on paper."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+PRODUCT: Final = "Steatoscope"
+TITLE: Final = "Liver fat report"
+BANNER: Final = "Decision support – review required"
+REVIEW: Final = (
+    "I have reviewed the images, the outlines and the values above, and agree  /  agree as amended  /  do not agree."
+)
+REVIEW_LINES: Final = ("Name and role", "Signature", "Date", "Amendments")
+NOT_MEASURED: Final = "not measured"
+
+MODALITIES: Final = MappingProxyType({"US": "Ultrasound", "CT": "Computed tomography", "MR": "Magnetic resonance"})
+GRADES: Final = MappingProxyType({"normal": "Normal", "mild": "Mild", "moderate": "Moderate", "severe": "Severe"})
+GRADE_CODES: Final = MappingProxyType({"normal": "S0", "mild": "S1", "moderate": "S2", "severe": "S3"})
+STATUS: Final = MappingProxyType(
+    {
+        "ok": "Quality: no remarks",
+        "warn": "Quality: usable with remarks",
+        "refused": "Result withheld",
+    }
+)
+CATEGORIES: Final = MappingProxyType(
+    {
+        "likely_moderate_or_more": "Moderate or severe steatosis is likely",
+        "indeterminate": "Indeterminate",
+        "unlikely": "Moderate or severe steatosis is unlikely",
+    }
+)
+
+SCALES: Final = MappingProxyType(
+    {
+        "histology": "Histology-scale estimate (share of hepatocytes)",
+        "pdff": "PDFF (proton density fat fraction)",
+        "mrs_pdff": "MRS-PDFF (fat fraction by MR spectroscopy)",
+        "dixon_sff": "Two-point Dixon signal fat fraction (not PDFF)",
+        "ct_pdff_equiv": "CT fat fraction (PDFF-equivalent estimate)",
+        "us_model": "Ultrasound model estimate (own scale, not PDFF)",
+    }
+)
+SHORT_SCALES: Final = MappingProxyType(
+    {
+        "histology": "histology scale, % of hepatocytes",
+        "pdff": "PDFF, %",
+        "mrs_pdff": "MRS-PDFF, %",
+        "dixon_sff": "Dixon signal fat fraction, %",
+        "ct_pdff_equiv": "CT fat fraction (PDFF-equivalent estimate), %",
+        "us_model": "ultrasound model scale, %",
+    }
+)
+SCALE_NOTES: Final = MappingProxyType(
+    {
+        "histology": "Estimates the share of liver cells that contain fat, as graded on a biopsy. This is not PDFF: "
+        "livers with fat in 66 % of their cells typically have a PDFF near 20 %.",
+        "pdff": "Share of MR-visible protons that sit in fat. This is not the share of fatty liver cells seen at "
+        "histology.",
+        "mrs_pdff": "Fat fraction by MR spectroscopy; its limits hold for its own acquisition and post-processing.",
+        "dixon_sff": "Two-point Dixon has no R2* and multi-peak correction and may differ from PDFF.",
+        "ct_pdff_equiv": "Converted from unenhanced liver attenuation at 120 kV by a published equation. It is an "
+        "estimate on the PDFF scale, not a PDFF measurement.",
+        "us_model": "Answer of an ultrasound model on its own scale; not interchangeable with PDFF or histology.",
+    }
+)
+
+MEASUREMENTS: Final = MappingProxyType(
+    {
+        "liver_hu": "Liver attenuation",
+        "liver_hu_mad": "Liver attenuation, spread (MAD)",
+        "spleen_hu": "Spleen attenuation",
+        "liver_minus_spleen_hu": "Liver minus spleen (L−S)",
+        "liver_spleen_ratio": "Liver to spleen ratio (L/S)",
+        "hepatorenal_index": "Hepatorenal index",
+        "attenuation_slope": "Depth attenuation slope",
+        "r2star": "R2* of the liver",
+        "liver_volume": "Liver volume",
+        "spleen_volume": "Spleen volume",
+        "heterogeneity": "Heterogeneity within the liver",
+    }
+)
+UNITS: Final = MappingProxyType(
+    {
+        "percent": "%",
+        "1/s": "s⁻¹",
+        "ml": "mL",
+        "ratio": "",
+        "1": "",
+        "{ratio}": "",
+        "dB/cm/MHz": "dB/(cm·MHz)",
+        "mm2": "mm²",
+        "cm3": "cm³",
+        "um": "µm",
+        "au": "a.u.",
+    }
+)
+DIGITS: Final = MappingProxyType({"%": 1, "HU": 1, "s⁻¹": 1, "mL": 0, "cm³": 0, "mm²": 0, "": 2, "ms": 1, "mm": 1})
+REGION_KINDS: Final = MappingProxyType({"fatty": "Fatty region", "spared": "Spared region", "lesion": "Focal region"})
+
+SHARED_CONFOUNDERS: Final = (
+    "Normal liver fat does not exclude steatohepatitis or fibrosis.",
+    "Focal fat or focal sparing: check the outline and the local map, one region can mislead.",
+    "Ascites, congestion, hepatitis, alcohol and recent weight change alter liver fat or its measurement.",
+    "A change of scanner or protocol between visits can look like a change of fat.",
+)
+CONFOUNDERS: Final = MappingProxyType(
+    {
+        "CT": (
+            "Iron, amiodarone, glycogen storage, Wilson disease and gold raise attenuation and can hide fat.",
+            "Oedema, congestion, acute hepatitis, diffuse tumour and amyloid may lower attenuation without fat.",
+            "Splenic disease (iron, amyloid, sickle cell) makes L−S and L/S unreliable; CT cannot exclude mild "
+            "steatosis.",
+        ),
+        "MR": (
+            "Iron breaks two-point Dixon and, when heavy, every fat-fraction fit: read R2* beside the value.",
+            "Contrast agent given before the scan (gadolinium, gadoxetate) changes T1 and R2*.",
+            "Liver fat falls in cirrhosis: a low value is compatible with advanced disease.",
+        ),
+        "US": (
+            "Advanced fibrosis raises attenuation and weakens the hepatorenal index.",
+            "Obesity and a deep liver (skin to capsule over 2.5 cm) weaken the signal at depth.",
+            "Kidney disease breaks the hepatorenal index; gain, presets and probe change the image.",
+        ),
+    }
+)
