@@ -1,0 +1,228 @@
+"""Pixels of a DICOM file, frame by frame: sizes are judged from the header before anything is decoded."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.dataset import FileDataset
+from pydicom.encaps import generate_frames
+from pydicom.pixels import get_decoder
+
+from steatoscope.core.errors import SteatoscopeError
+from steatoscope.imaging.io.dicom_codestream import FrameSize, check_frame
+from steatoscope.imaging.io.dicom_file import DicomFile, parse
+from steatoscope.imaging.io.dicom_tags import declared, integer, text
+
+Array = NDArray[Any]
+
+PLUGINS = {
+    uid.RLELossless: "pylibjpeg",
+    uid.JPEGBaseline8Bit: "pillow",
+    uid.JPEGExtended12Bit: "gdcm",
+    uid.JPEGLossless: "gdcm",
+    uid.JPEGLosslessSV1: "gdcm",
+    uid.JPEGLSLossless: "pyjpegls",
+    uid.JPEGLSNearLossless: "pyjpegls",
+    uid.JPEG2000Lossless: "pylibjpeg",
+    uid.JPEG2000: "pylibjpeg",
+    uid.HTJ2KLossless: "pylibjpeg",
+    uid.HTJ2KLosslessRPCL: "pylibjpeg",
+    uid.HTJ2K: "pylibjpeg",
+}
+NATIVE = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian})
+LOSSY = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K})
+ITEM_BYTES = 8
+FLOAT_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
+
+# A decoder's traceback for a damaged frame says nothing that the coded error does not.
+logging.getLogger("pydicom.pixels").addFilter(lambda record: record.exc_info is None)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelLayout:
+    """The image pixel module: frames, size, samples a pixel, bits and how they are to be read."""
+
+    frames: int
+    rows: int
+    columns: int
+    samples: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    signed: bool
+    photometric: str
+    floating: bool = False
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one unpacked frame."""
+        return -(-self.rows * self.columns * self.samples * self.bits_allocated // 8)
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all frames once unpacked."""
+        return self.frames * self.frame_bytes
+
+    @property
+    def stored_range(self) -> tuple[int, int]:
+        """Lowest and highest value that the stored bits can hold."""
+        half = 1 << (self.bits_stored - 1)
+        return (-half, half - 1) if self.signed else (0, 2 * half - 1)
+
+
+def layout(file: DicomFile, max_side: int, max_bytes: int) -> PixelLayout:
+    """The declared layout, checked: ``E_NOPIXELS``, ``E_FORMAT`` for a missing value, ``E_BOMB`` for too much."""
+    path, header = str(file.path), file.header
+    if file.pixels is None:
+        raise SteatoscopeError("E_TRUNCATED" if file.truncated else "E_NOPIXELS", path=path)
+    values = [integer(header, name) for name in ("Rows", "Columns")]
+    frames, samples = _counted(file, "NumberOfFrames"), _counted(file, "SamplesPerPixel")
+    floating = file.pixels in FLOAT_BITS
+    bits = FLOAT_BITS.get(file.pixels) or integer(header, "BitsAllocated")
+    if None in values or min(v or 0 for v in values) < 1 or bits not in (1, 8, 16, 32, 64) or samples not in (1, 3):
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The image size or depth is missing from the header.")
+    rows, columns = (int(v or 0) for v in values)
+    stored = bits if floating else integer(header, "BitsStored") or bits
+    high = bits - 1 if floating else _high_bit(file, stored)
+    if not 1 <= stored <= high + 1 <= bits:
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The stored bits contradict the allocated bits.")
+    photometric = (text(header, "PhotometricInterpretation") or "MONOCHROME2").upper()
+    sign = integer(header, "PixelRepresentation")
+    if sign not in (0, 1) and (sign is not None or declared(header, "PixelRepresentation")):
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The pixel representation is not readable.")
+    found = PixelLayout(frames, rows, columns, samples, bits, stored, high, sign == 1, photometric, floating)
+    if max(rows, columns) > max_side or found.total_bytes > max_bytes:
+        raise SteatoscopeError("E_BOMB", path=path)
+    _check_length(file, found)
+    return found
+
+
+def _check_length(file: DicomFile, shape: PixelLayout) -> None:
+    """Native pixels must be there to the last byte, and every compressed frame needs an item of its own."""
+    least = shape.total_bytes if file.syntax in NATIVE or shape.floating else ITEM_BYTES * shape.frames
+    if shape.photometric == "YBR_FULL_422":
+        least = least * 2 // 3
+    if file.pixel_bytes < least:
+        raise SteatoscopeError("E_TRUNCATED", path=str(file.path))
+
+
+def _counted(file: DicomFile, name: str) -> int:
+    count = integer(file.header, name)
+    if count is None and not declared(file.header, name):
+        return 1
+    if count is None or count < 1:
+        raise SteatoscopeError("E_FORMAT", path=str(file.path), cause=f"{name} is not a positive number.")
+    return count
+
+
+def _high_bit(file: DicomFile, stored: int) -> int:
+    high = integer(file.header, "HighBit")
+    return stored - 1 if high is None else high
+
+
+def is_lossy(file: DicomFile) -> bool:
+    """Whether the pixels were ever compressed with loss."""
+    return (text(file.header, "LossyImageCompression") or "").startswith("01") or file.syntax in LOSSY
+
+
+def frames(file: DicomFile, shape: PixelLayout, max_bytes: int, content: bytes | None = None) -> Iterator[Array]:
+    """Stored frames in order: (rows, columns) integers or floats, or (rows, columns, 3) in RGB.
+
+    Raises ``E_TRUNCATED`` where pixels are missing and ``E_FORMAT`` where they cannot be decoded.
+    """
+    path = str(file.path)
+    found, _ = parse(file.path, max_bytes, content)
+    found.file_meta.TransferSyntaxUID = uid.UID(file.syntax)
+    if shape.floating:
+        yield from _float_frames(found, file, shape)
+        return
+    if file.syntax in NATIVE:
+        _check_native(found, shape, path)
+    elif file.syntax in PLUGINS:
+        _check_encapsulated(found, file.syntax, shape, path)
+    else:
+        raise SteatoscopeError("E_FORMAT", path=path, cause=f"The transfer syntax {file.syntax} is not supported.")
+    _state(found, shape)
+    for frame in _decoded(found, file, shape):
+        if frame.shape[:2] != (shape.rows, shape.columns):
+            raise SteatoscopeError("E_FORMAT", path=path, cause="The decoded image has another size than declared.")
+        yield frame
+
+
+def _state(found: FileDataset, shape: PixelLayout) -> None:
+    """Write the checked layout into the data set, so that the decoder reads the same values."""
+    found.Rows, found.Columns, found.NumberOfFrames = shape.rows, shape.columns, shape.frames
+    found.SamplesPerPixel, found.PhotometricInterpretation = shape.samples, shape.photometric
+    found.BitsAllocated, found.BitsStored, found.HighBit = shape.bits_allocated, shape.bits_stored, shape.high_bit
+    found.PixelRepresentation = int(shape.signed)
+
+
+def _decoded(found: FileDataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
+    plugin = "" if file.syntax in NATIVE else PLUGINS[uid.UID(file.syntax)]
+    count = 0
+    try:
+        decoder = get_decoder(uid.UID(file.syntax))
+        stream = decoder.iter_array(
+            found, raw=False, decoding_plugin=plugin, correct_unused_bits=False, allow_excess_frames=False
+        )
+        for array, _ in stream:
+            yield align_bits(array, shape) if shape.samples == 1 else array
+            count += 1
+            if count == shape.frames:
+                return
+    except SteatoscopeError:
+        raise
+    except Exception as fault:
+        cause = "The pixel data cannot be decoded: it is damaged, or contradicts the header."
+        raise SteatoscopeError("E_FORMAT", path=str(file.path), cause=cause) from fault
+    raise SteatoscopeError("E_TRUNCATED", path=str(file.path), cause="Frames are missing.")
+
+
+def align_bits(array: Array, shape: PixelLayout) -> Array:
+    """Stored values of an integer frame: bits outside HighBit and BitsStored removed, the sign extended."""
+    size = array.dtype.itemsize * 8
+    if array.dtype.kind not in "iu" or shape.bits_stored >= size:
+        return array
+    shift = shape.high_bit + 1 - shape.bits_stored
+    unsigned = array.view(np.dtype(f"u{array.dtype.itemsize}"))
+    moved = unsigned << np.array(size - shape.bits_stored - shift, unsigned.dtype)
+    target = moved.view(np.dtype(f"i{array.dtype.itemsize}")) if shape.signed else moved
+    return np.asarray(target >> np.array(size - shape.bits_stored, target.dtype))
+
+
+def _check_native(found: FileDataset, shape: PixelLayout, path: str) -> None:
+    expected = shape.total_bytes * 2 // 3 if shape.photometric == "YBR_FULL_422" else shape.total_bytes
+    if len(found.PixelData) - expected > max(128, expected // 100):
+        raise SteatoscopeError("E_FORMAT", path=path, cause="There is more pixel data than the header declares.")
+
+
+def _check_encapsulated(found: FileDataset, syntax: str, shape: PixelLayout, path: str) -> None:
+    expected = FrameSize(shape.rows, shape.columns, shape.samples)
+    count = 0
+    try:
+        for frame in generate_frames(found.PixelData, number_of_frames=shape.frames):
+            if syntax != uid.RLELossless:
+                check_frame(frame, expected, path)
+            count += 1
+    except SteatoscopeError:
+        raise
+    except Exception as fault:
+        cause = "The compressed frames are damaged or missing."
+        raise SteatoscopeError("E_TRUNCATED", path=path, cause=cause) from fault
+    if count < shape.frames:
+        raise SteatoscopeError("E_TRUNCATED", path=path, cause="Frames are missing.")
+
+
+def _float_frames(found: FileDataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
+    raw = found[file.pixels].value
+    if not isinstance(raw, bytes) or len(raw) < shape.total_bytes or shape.samples != 1:
+        raise SteatoscopeError("E_TRUNCATED", path=str(file.path))
+    order = ">" if file.syntax == uid.ExplicitVRBigEndian else "<"
+    flat = np.frombuffer(raw, f"{order}f{shape.bits_allocated // 8}", count=shape.frames * shape.rows * shape.columns)
+    yield from flat.reshape(shape.frames, shape.rows, shape.columns)
