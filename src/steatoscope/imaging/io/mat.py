@@ -20,6 +20,7 @@ from steatoscope.imaging.io.bids import echo_times_in_seconds, field_in_tesla
 from steatoscope.imaging.io.coils import combine_coils
 from steatoscope.imaging.io.decoding import too_large
 from steatoscope.imaging.io.echoes import Echo, assemble, root_mean_square
+from steatoscope.imaging.io.finite import check_finite
 from steatoscope.imaging.io.hashing import input_file
 from steatoscope.imaging.io.matfile import Fields, number, read_mat, require
 from steatoscope.imaging.io.nifti_ct import MIN_SIDE
@@ -93,8 +94,7 @@ def _volumes(fields: Mapping[str, Any], times: tuple[float, ...], path: Path) ->
     ordered = np.transpose(images.reshape(shape), (3, 4, 2, 0, 1))
     with np.errstate(all="ignore"):
         ordered = ordered.astype(np.complex64 if np.iscomplexobj(ordered) else np.float32)
-    if not np.isfinite(ordered).all():
-        raise SteatoscopeError("E_NAN", path=str(path))
+    check_finite(ordered, path)
     return combine_coils(ordered)
 
 

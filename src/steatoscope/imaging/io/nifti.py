@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.geometry import Geometry
 from steatoscope.imaging.io.decoding import cut_short, decoding, too_large
+from steatoscope.imaging.io.finite import check_finite
 from steatoscope.imaging.io.options import MAX_BYTES, MAX_SIDE
 
 Stream: TypeAlias = IO[bytes] | gzip.GzipFile
@@ -179,8 +180,7 @@ def _scaled(raw: NDArray[Any], layout: _Layout, path: Path) -> NiftiImage:
         data = raw.astype(np.complex64 if raw.dtype.kind == "c" else np.float32)
         if scaled:
             data = data * np.float32(layout.slope) + np.float32(layout.intercept)
-    if not np.isfinite(data).all():
-        raise SteatoscopeError("E_NAN", path=str(path))
+    check_finite(data, path)
     return NiftiImage(path, data, layout.geometry, layout.dtype, scaled)
 
 

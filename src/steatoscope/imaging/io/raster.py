@@ -14,10 +14,11 @@ from PIL import Image, ImageOps
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.colour import coloured_share, to_grey
 from steatoscope.imaging.io.decoding import cut_short, decoding, too_large
+from steatoscope.imaging.io.finite import check_finite
 from steatoscope.imaging.io.options import MAX_SIDE
 
 MAX_PAGES: Final = 4096
-_FORMATS: Final = ("PNG", "JPEG", "MPO", "TIFF")
+_FORMATS: Final = ("PNG", "JPEG", "TIFF")
 _DEEP_MODES: Final = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _TRUNCATED_WORDS: Final = ("truncated", "not processed")
 
@@ -58,6 +59,7 @@ def probe(path: Path, *, max_side: int = MAX_SIDE) -> tuple[Page, ...]:
     with decoding(path, "an image"), _open(path, max_side) as image:
         for index in range(_page_count(image, path)):
             _seek(image, index, path, max_side)
+            _check_strips(image, path)
             deep, lossy = image.mode in _DEEP_MODES, _is_lossy(image)
             pages.append(Page(path, index, image.width, image.height, deep, lossy))
     return tuple(pages)
@@ -85,7 +87,9 @@ def _open(path: Path, max_side: int) -> Image.Image:
         image = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as fault:
         raise _too_wide(path, max_side) from fault
-    _check_side(image, path, max_side)
+    if max(image.size) > max_side:
+        image.close()
+        raise _too_wide(path, max_side)
     return image
 
 
@@ -97,10 +101,6 @@ def _seek(image: Image.Image, index: int, path: Path, max_side: int) -> None:
             raise _too_wide(path, max_side) from fault
         except EOFError as fault:
             raise cut_short(path) from fault
-    _check_side(image, path, max_side)
-
-
-def _check_side(image: Image.Image, path: Path, max_side: int) -> None:
     if max(image.size) > max_side:
         raise _too_wide(path, max_side)
 
@@ -143,8 +143,7 @@ def _pixels(image: Image.Image, path: Path) -> Pixels:
 
 def _deep(values: NDArray[Any], path: Path) -> NDArray[Any]:
     if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise SteatoscopeError("E_NAN", path=str(path))
+        check_finite(values, path)
         return values.astype(np.float32)
     if values.size and values.min() >= 0 and values.max() <= np.iinfo(np.uint16).max:
         return values.astype(np.uint16)
@@ -158,13 +157,26 @@ def _on_black(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", layer.size, (0, 0, 0, 255)), layer).convert("RGB")
 
 
+def _check_strips(image: Image.Image, path: Path) -> None:
+    """Require that the strips or tiles of a TIFF page lie within the file."""
+    tags = getattr(image, "tag_v2", {})
+    for offsets, counts in ((273, 279), (324, 325)):
+        ends = [int(a) + int(b) for a, b in zip(tags.get(offsets, ()), tags.get(counts, ()), strict=False)]
+        if ends and max(ends) > path.stat().st_size:
+            raise cut_short(path)
+
+
 def _check_end(path: Path) -> None:
-    """Require the end marks of PNG (IEND) and JPEG (EOI after the last scan), which a cut file lacks."""
+    """Require what a cut file lacks: PNG's IEND, JPEG's EOI after the last scan, TIFF's directory."""
     with path.open("rb") as stream:
         head = stream.read(8)
         tail = _tail(stream, 1 << 16) if head.startswith(b"\x89PNG") else b""
         if tail and b"IEND" not in tail:
             raise cut_short(path)
+        if head[:4] in (b"II*\x00", b"MM\x00*"):
+            place = int.from_bytes(head[4:8], "little" if head[:1] == b"I" else "big")
+            if place + 2 > stream.seek(0, 2):
+                raise cut_short(path)
         if head.startswith(b"\xff\xd8\xff"):
             stream.seek(0)
             data = stream.read()

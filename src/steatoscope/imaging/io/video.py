@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -74,11 +76,8 @@ def _notes(kept: _Thinning) -> tuple[QualityCode, ...]:
 
 
 def _decode(path: Path, options: ReadOptions) -> tuple[_Thinning, float | None]:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    import cv2
-
-    capture = cv2.VideoCapture(str(path))
+    cv2 = quiet_opencv()
+    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
             raise SteatoscopeError("E_FORMAT", path=str(path), cause="The clip cannot be opened.")
@@ -91,6 +90,13 @@ def _decode(path: Path, options: ReadOptions) -> tuple[_Thinning, float | None]:
     finally:
         capture.release()
     return kept, kept.step * 1000.0 / rate if 1.0 <= rate <= 1000.0 else None
+
+
+def quiet_opencv() -> ModuleType:
+    """OpenCV with its own and FFmpeg's messages silenced; FFmpeg reads its level once, at the first clip."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    return importlib.import_module("cv2")
 
 
 def _frames(capture: Any, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
