@@ -15,6 +15,7 @@ from steatoscope.core.image import EchoTrain, Study
 from steatoscope.imaging.io.coils import combine_coils
 from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.mat import read_mat_mask
+from steatoscope.imaging.io.matfile import read_mat
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.io.write import write_mat_imdataparams
 
@@ -217,3 +218,37 @@ def relative_residual(data: np.ndarray, echoes: EchoTrain) -> float:
         left = reject @ (voxels * np.exp(-2j * np.pi * field_hz * times)[:, np.newaxis])
         best = np.minimum(best, np.sum(np.abs(left) ** 2, axis=0))
     return float(np.sqrt(best.sum() / np.sum(np.abs(voxels) ** 2)))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_level_5_arrays_equal_those_of_scipy(tmp_path: Path, compressed: bool) -> None:
+    rng = np.random.default_rng(5)
+    plain = {
+        "a": rng.normal(size=(3, 4, 5)),
+        "b": rng.integers(-9, 9, (2, 7)).astype(np.int16),
+        "c": signal((3, 1, 2)),
+        "d": rng.normal(size=(4, 4)) + 1j,
+        "e": np.float32(3.5),
+        "f": np.array([[True, False]]),
+        "text": "words",
+        "long_name": np.arange(1000.0),
+    }
+    file = saved(tmp_path / "a.mat", {**plain, "s": plain}, do_compression=compressed)
+    found = read_mat(file, (*plain, "s"))
+    expected = scipy.io.loadmat(file)
+    for name in plain:
+        if name == "text":
+            assert found[name] is None
+            continue
+        assert np.array_equal(found[name], expected[name])
+        assert found[name].shape == expected[name].shape
+        assert np.array_equal(found["s"][name], expected["s"][name][0, 0])
+
+
+@pytest.mark.realdata
+def test_real_level_5_files_equal_those_of_scipy(data_dir: Path) -> None:
+    file = data_dir / "mr" / "ismrm2012" / "12.mat"
+    found, expected = read_mat(file, ("imdataparams",))["imdataparams"], scipy.io.loadmat(file)["imDataParams"][0, 0]
+    assert np.array_equal(found["images"], expected["images"])
+    assert np.array_equal(found["mask"], expected["mask"])
+    assert found["te"].shape == expected["TE"].shape

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.decoding import cut_short, decoding, too_large
+from steatoscope.imaging.io.matfile5 import read_level5
 from steatoscope.imaging.io.options import MAX_BYTES
 
 Fields = dict[str, Any]
-
-_V5_HEADER: Final = 128
-_COMPRESSED: Final = 15
-_DEFLATE_RATIO: Final = 1040
-_CHUNK: Final = 1 << 20
 
 
 def read_mat(path: Path, names: Sequence[str], *, max_bytes: int = MAX_BYTES) -> Fields:
@@ -32,66 +27,8 @@ def read_mat(path: Path, names: Sequence[str], *, max_bytes: int = MAX_BYTES) ->
     with path.open("rb") as stream:
         is_v5 = stream.read(19) == b"MATLAB 5.0 MAT-file"
     if is_v5:
-        _check_elements(path, max_bytes)
-        return _read_v5(path, names)
+        return read_level5(path, names, max_bytes)
     return _read_hdf5(path, names, max_bytes)
-
-
-def _read_v5(path: Path, names: Sequence[str]) -> Fields:
-    import scipy.io
-
-    with decoding(path, "a MAT file"):
-        wanted = [name for name, _, _ in scipy.io.whosmat(str(path)) if name.lower() in names]
-        found = scipy.io.loadmat(str(path), variable_names=wanted, struct_as_record=True) if wanted else {}
-        return {name.lower(): _plain(found[name]) for name in wanted if name in found}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype.names:
-        first = value.ravel()[0]
-        return {name.lower(): _plain(first[name]) for name in value.dtype.names}
-    return value
-
-
-def _check_elements(path: Path, max_bytes: int) -> None:
-    """Walk the top-level elements: each must end within the file, and together unpack to at most ``max_bytes``."""
-    size = path.stat().st_size
-    left = max_bytes
-    with path.open("rb") as stream:
-        head = stream.read(_V5_HEADER)
-        if len(head) < _V5_HEADER:
-            raise cut_short(path)
-        order = ">" if head[126:128] == b"MI" else "<"
-        place = _V5_HEADER
-        while place < size:
-            stream.seek(place)
-            tag = stream.read(8)
-            if len(tag) < 8:
-                raise cut_short(path)
-            kind, count = struct.unpack(f"{order}II", tag)
-            if place + 8 + count > size:
-                raise cut_short(path)
-            left -= _unpacked_size(stream, count, left) if kind == _COMPRESSED else count
-            if left < 0:
-                raise too_large(path, "Its arrays exceed the memory limit.")
-            place += 8 + count
-
-
-def _unpacked_size(stream: Any, count: int, limit: int) -> int:
-    """Bytes that a compressed element unpacks to, counted only where it could exceed the limit."""
-    if count * _DEFLATE_RATIO <= limit:
-        return 0
-    inflate, total = zlib.decompressobj(), 0
-    try:
-        while count > 0 and total <= limit:
-            chunk = stream.read(min(count, _CHUNK))
-            count -= len(chunk)
-            while chunk and total <= limit:
-                total += len(inflate.decompress(chunk, _CHUNK))
-                chunk = inflate.unconsumed_tail
-    except zlib.error:
-        return total
-    return total
 
 
 def _read_hdf5(path: Path, names: Sequence[str], max_bytes: int) -> Fields:
