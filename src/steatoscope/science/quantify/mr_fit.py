@@ -1,0 +1,167 @@
+"""The fit of water, fat, R2* and field to multi-echo MR: from an echo train to maps."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
+from steatoscope.core.image import EchoTrain, Mask
+from steatoscope.science.quantify.mr_fieldmap import SolverSettings, VoxelMaps, solve_field
+from steatoscope.science.quantify.mr_fraction import fat_fraction
+from steatoscope.science.quantify.mr_guards import SWAP_DISPUTED_SHARE, echo_time_code, rounding_warning
+from steatoscope.science.quantify.mr_lag import LagPlan, lag_plan
+from steatoscope.science.quantify.mr_magnitude import fit_magnitude
+from steatoscope.science.quantify.mr_maps import FatWaterFit, on_grid
+from steatoscope.science.quantify.mr_mixed import without_first_phase
+from steatoscope.science.quantify.mr_model import DEFAULT_SPECTRUM, fat_basis
+from steatoscope.science.quantify.mr_noise import noise_from_background, noise_from_residual
+from steatoscope.science.quantify.mr_pack import EchoPack, conjugated, foreground, pack_echoes, with_turned_echoes
+from steatoscope.science.quantify.mr_readout import ReadoutFit, examine_readout, turn_of_voxels
+
+FitMethod = Literal["complex", "mixed"]
+_FEW_DECAYS = (40.0,)
+_MANY_DECAYS = (40.0, 110.0, 300.0)
+_MANY_ECHOES = 6
+_CLEAR_SIGN = 1.1
+_FIT_PARAMETERS = 6
+_BACKGROUND_STRIDE = 4
+
+
+def fit_fat_water(
+    train: EchoTrain,
+    *,
+    mask: Mask | None = None,
+    spectrum: str = DEFAULT_SPECTRUM,
+    method: FitMethod = "complex",
+    settings: SolverSettings | None = None,
+) -> FatWaterFit:
+    """Water, fat, R2* and field of every voxel of ``mask`` (by default the foreground).
+
+    Phase sign and bipolar readout are found from the data. ``method`` "mixed" leaves out the phase of the first echo
+    (Hernando, MRM 2012). A train of kind "magnitude" is fitted from two starts (Triay Bagur, MRM 2019). Raises
+    SteatoscopeError ``E_TE`` where echo times or field strength do not allow a fit, ``E_EMPTY`` where no voxel is left.
+    """
+    code = echo_time_code(train.echo_times_s, train.field_strength_t, spectrum)
+    if code is not None:
+        raise SteatoscopeError(code)
+    chosen = foreground(train) if mask is None else mask
+    if train.kind == "magnitude":
+        return fit_magnitude(train, _finite(train, chosen), spectrum)
+    if not chosen.any():
+        raise SteatoscopeError("E_EMPTY", cause="No voxel lies in the mask or above the background.")
+    pack = pack_echoes(train, chosen)
+    if not np.isfinite(pack.products).all():
+        chosen = _finite(train, chosen)
+        pack = pack_echoes(train, chosen)
+    return _fit_complex(train, chosen, pack, spectrum, method, settings or SolverSettings())
+
+
+def _finite(train: EchoTrain, mask: Mask) -> Mask:
+    result = np.asarray(mask & np.isfinite(train.data).all(axis=0), dtype=np.bool_)
+    if not result.any():
+        raise SteatoscopeError("E_EMPTY", cause="No voxel with a finite signal lies in the mask.")
+    return result
+
+
+def _fit_complex(
+    train: EchoTrain, mask: Mask, pack: EchoPack, spectrum: str, method: FitMethod, settings: SolverSettings
+) -> FatWaterFit:
+    times = train.echo_times_s
+    basis = fat_basis(times, train.field_strength_t, spectrum)
+    decays = _MANY_DECAYS if times.size >= _MANY_ECHOES else _FEW_DECAYS
+    plan = lag_plan(basis, times, train.field_strength_t, decays)
+    options = _readouts(pack, plan, times)
+    tried = [(sign, found, _solve(data, found, plan, basis, times, settings)) for sign, data, found in options]
+    sign, found, (data, maps) = min(tried, key=lambda item: item[2][1].relative)
+    if method == "mixed":
+        maps = without_first_phase(data, maps, basis, times, settings)
+    return _assemble(train, mask, maps, sign, found, f"{method} {spectrum}", spectrum)
+
+
+def _readouts(
+    pack: EchoPack, plan: LagPlan, times: NDArray[np.float64]
+) -> list[tuple[Literal[-1, 1], EchoPack, ReadoutFit]]:
+    """The readings of the data worth a full fit: one where the sign is clear at the scale of cells, else both."""
+    turned = conjugated(pack)
+    one, other = examine_readout(pack, plan, times), examine_readout(turned, plan, times)
+    as_is: tuple[Literal[-1, 1], EchoPack, ReadoutFit] = (1, pack, one)
+    flipped: tuple[Literal[-1, 1], EchoPack, ReadoutFit] = (-1, turned, other)
+    if other.best > _CLEAR_SIGN * one.best:
+        return [as_is]
+    return [flipped] if one.best > _CLEAR_SIGN * other.best else [as_is, flipped]
+
+
+def _solve(
+    pack: EchoPack,
+    found: ReadoutFit,
+    plan: LagPlan,
+    basis: NDArray[np.complex128],
+    times: NDArray[np.float64],
+    settings: SolverSettings,
+) -> tuple[EchoPack, VoxelMaps]:
+    data = with_turned_echoes(pack, turn_of_voxels(pack, found.turn_rad)) if found.bipolar else pack
+    return data, solve_field(data, plan, basis, times, settings)
+
+
+def _noise_sd(train: EchoTrain, mask: Mask, residual: NDArray[np.float32]) -> float | None:
+    """The lower of the estimates from the residual, which misfit raises, and from the background, if it is there."""
+    thin = (slice(None), slice(None, None, _BACKGROUND_STRIDE))
+    inside = mask[thin]
+    last = np.abs(train.data[-1][thin])
+    dark = ~inside & (last < 0.5 * np.median(last[inside])) if inside.any() else ~inside
+    estimates = (
+        noise_from_residual(residual, train.echo_times_s.size, _FIT_PARAMETERS, 2),
+        noise_from_background(last[dark]),
+    )
+    return min((value for value in estimates if value is not None), default=None)
+
+
+def _notes(
+    times: NDArray[np.float64], sign: int, bipolar: bool, disputed: NDArray[np.bool_]
+) -> tuple[QualityCode, ...]:
+    notes = [
+        warning("W_SIGN") if sign < 0 else None,
+        warning("W_BIPOLAR") if bipolar else None,
+        warning("W_SWAP") if float(disputed.mean()) > SWAP_DISPUTED_SHARE else None,
+        rounding_warning(times),
+    ]
+    return tuple(note for note in notes if note is not None)
+
+
+def _assemble(
+    train: EchoTrain,
+    mask: Mask,
+    maps: VoxelMaps,
+    sign: Literal[-1, 1],
+    found: ReadoutFit,
+    method: str,
+    spectrum: str,
+) -> FatWaterFit:
+    fraction, phase, discriminated = fat_fraction(maps.water, maps.fat)
+    misfit = np.sqrt(maps.residual / np.maximum(maps.power, np.float32(1e-30))).astype(np.float32)
+    how = "magnitude discrimination" if discriminated else "magnitudes"
+    return FatWaterFit(
+        water=on_grid(maps.water, mask),
+        fat=on_grid(maps.fat, mask),
+        r2star=on_grid(maps.r2star, mask),
+        field_hz=on_grid(maps.field_hz * np.float32(sign), mask),
+        residual=on_grid(misfit, mask),
+        pdff=on_grid(fraction, mask, np.nan),
+        mask=mask,
+        phase_sign=sign,
+        bipolar=found.bipolar,
+        bipolar_turn_rad=found.mean_turn_rad if found.bipolar else 0.0,
+        method=f"{method}, {how}",
+        spectrum=spectrum,
+        w_f_phase_deg=phase,
+        relative_residual=maps.relative,
+        strength=maps.strength,
+        disputed=on_grid(maps.disputed, mask),
+        noise_sd=_noise_sd(train, mask, maps.residual),
+        echo_times_s=train.echo_times_s,
+        field_strength_t=train.field_strength_t,
+        notes=_notes(train.echo_times_s, sign, found.bipolar, maps.disputed),
+    )
