@@ -66,14 +66,17 @@ def _choose(images: Sequence[Found]) -> tuple[list[Found], Reader]:
 def _with_ignored(study: Study, chosen: Sequence[Found], found: Gathered) -> Study:
     """List everything that was left out, by its name relative to what the caller gave."""
     relative = {str(one.path): one.relative for one in found.images}
-    listed = study.source.get("ignored", ())
-    by_reader = [relative.get(str(name), str(name)) for name in listed]
+    listed = [entry if isinstance(entry, Mapping) else {"path": entry} for entry in study.source.get("ignored", ())]
+    reasons = {relative.get(str(one["path"]), str(one["path"])): one.get("reason") for one in listed}
     unused = [one.relative for one in found.images if one not in chosen]
-    ignored, phrase = summary({*found.others, *unused, *by_reader})
+    ignored, phrase = summary({*found.others, *unused, *reasons})
+    source = {**study.source, "ignored": ignored, "ignored_reasons": {k: v for k, v in reasons.items() if v}}
     if not ignored:
-        return study
-    notes = (*study.notes, warning("W_IGNORED", phrase))
-    return replace(study, notes=notes, source={**study.source, "ignored": ignored})
+        return replace(study, source=source)
+    others = len(study.source.get("other_series", ()))
+    phrase = f"{phrase} Other series: {others}." if others else phrase
+    notes = (*(note for note in study.notes if note.code != "W_IGNORED"), warning("W_IGNORED", phrase))
+    return replace(study, notes=notes, source=source)
 
 
 def _read_dicom(files: list[Found], options: ReadOptions) -> Study:
