@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.dataelem import RawDataElement
@@ -19,6 +20,7 @@ from steatoscope.imaging.io.dicom_tags import text
 
 PIXEL_KEYS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 UNDEFINED = 0xFFFFFFFF
+DELIMITER_BYTES = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,12 +88,22 @@ def open_file(path: Path, max_bytes: int) -> DicomFile:
     found, truncated = parse(path, max_bytes)
     pixels = next((name for name in PIXEL_KEYS if name in found), None)
     syntax = transfer_syntax(found)
-    raw = None if pixels is None else found.get_item(pixels).value
-    length = len(raw) if isinstance(raw, bytes) else 0
+    length = 0 if pixels is None else len(pixel_bytes(found, pixels, str(path)))
     for name in PIXEL_KEYS:
         if name in found:
             del found[name]
     return DicomFile(path, found, syntax, pixels, length, truncated)
+
+
+def pixel_bytes(found: FileDataset, name: str, path: str) -> bytes:
+    """The raw value of a pixel element. Raises ``E_FORMAT`` where its type is damaged."""
+    try:
+        raw = found[name].value
+    except Exception as fault:
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The pixel data element is damaged.") from fault
+    if not isinstance(raw, bytes):
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The pixel data element is damaged.")
+    return raw
 
 
 def transfer_syntax(found: FileDataset) -> str:
@@ -106,13 +118,16 @@ def transfer_syntax(found: FileDataset) -> str:
 
 
 def _short(element: RawDataElement) -> bool:
-    return element.length != UNDEFINED and element.value is not None and len(element.value) < element.length
+    value: bytes | None = element.value
+    return element.length != UNDEFINED and value is not None and len(value) < element.length
 
 
 def _dangling(found: FileDataset, size: int) -> bool:
-    """Whether a few bytes are left behind the last element: the start of one that was cut off."""
+    """Whether the last element lacks its delimiter, or a few bytes follow it: the start of one that was cut off."""
     last = max(found.keys(), default=None)
-    element = None if last is None else found.get_item(last)
-    if not isinstance(element, RawDataElement) or element.length == UNDEFINED:
+    element: Any = None if last is None else found.get_item(last)
+    if not isinstance(element, RawDataElement) or element.value is None:
         return False
-    return 0 < size - (element.value_tell + element.length) < 8
+    if element.length == UNDEFINED:
+        return element.value_tell + len(element.value) + DELIMITER_BYTES > size
+    return 0 < size - (element.value_tell + element.length) < DELIMITER_BYTES

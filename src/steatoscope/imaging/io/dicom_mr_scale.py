@@ -33,6 +33,7 @@ FULL_TOLERANCE = 0.03
 TENTH_SLOPES = ((0.1, 1.0), (0.001, 100.0))
 PLAUSIBLE_PERCENT = (-60.0, 160.0)
 STRAY_SHARE = 0.01
+FRACTION_TOP = 1.05
 
 
 def phase_turn(plane: Plane, largest: float) -> tuple[float, float]:
@@ -78,7 +79,7 @@ def to_percent(values: Floats, planes: Sequence[Plane]) -> Floats:
         raise SteatoscopeError("E_SCALE", path=path)
     percent = values * np.float32(factor)
     stray = float(np.mean((percent < PLAUSIBLE_PERCENT[0]) | (percent > PLAUSIBLE_PERCENT[1])))
-    if stray > STRAY_SHARE:
+    if stray > STRAY_SHARE or (factor < 100.0 and float(np.percentile(values, 99.9)) <= FRACTION_TOP):
         raise SteatoscopeError("E_SCALE", path=path, cause="The values do not fit the scale that the header names.")
     return percent
 

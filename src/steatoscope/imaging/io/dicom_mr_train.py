@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
-from steatoscope.core.image import EchoTrain, Floats, Volume
+from steatoscope.core.image import EchoTrain, Volume
 from steatoscope.imaging.io.dicom_geometry import Stack, arrange, co_located
 from steatoscope.imaging.io.dicom_mr_kind import field_strength_t
 from steatoscope.imaging.io.dicom_mr_scale import phase_radians
@@ -178,12 +179,13 @@ def read_train(train: Train, options: ReadOptions) -> EchoTrain:
     if 2 * sum(plane.layout.frame_bytes for plane in train.planes) > options.max_bytes:
         raise SteatoscopeError("E_BOMB", path=str(lead.file.path.parent))
     check_planes(train.planes, options)
-    echoes = np.stack([_signal(train, time, options) for time in train.times_ms])
-    kind = "complex" if train.is_complex else "magnitude"
+    signal = np.stack([_signal(train, time, options) for time in train.times_ms])
+    echoes: NDArray[Any] = np.asarray(signal, dtype=np.complex64 if train.is_complex else np.float32)
+    kind: Literal["complex", "magnitude"] = "complex" if train.is_complex else "magnitude"
     return EchoTrain(echoes, times, field, train.used[0].geometry, kind)
 
 
-def _signal(train: Train, time: float, options: ReadOptions) -> NDArray[np.complex64] | Floats:
+def _signal(train: Train, time: float, options: ReadOptions) -> NDArray[Any]:
     first = voxels(train.stacks[time, train.parts[0]].planes, rescaled, options)
     if not train.is_complex:
         return np.asarray(np.abs(first), dtype=np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,18 @@ from numpy.typing import NDArray
 from pydicom import uid
 from pydicom.dataset import FileDataset
 from pydicom.encaps import generate_frames
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.processing import convert_color_space
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.dicom_codestream import FrameSize, check_frame
-from steatoscope.imaging.io.dicom_file import DicomFile, parse
+from steatoscope.imaging.io.dicom_file import DicomFile, parse, pixel_bytes
 from steatoscope.imaging.io.dicom_tags import declared, integer, text
 
 Array = NDArray[Any]
 
 PLUGINS = {
-    uid.RLELossless: "pylibjpeg",
     uid.JPEGBaseline8Bit: "pillow",
-    uid.JPEGExtended12Bit: "gdcm",
-    uid.JPEGLossless: "gdcm",
-    uid.JPEGLosslessSV1: "gdcm",
     uid.JPEGLSLossless: "pyjpegls",
     uid.JPEGLSNearLossless: "pyjpegls",
     uid.JPEG2000Lossless: "pylibjpeg",
@@ -35,13 +33,15 @@ PLUGINS = {
     uid.HTJ2KLosslessRPCL: "pylibjpeg",
     uid.HTJ2K: "pylibjpeg",
 }
+LOSSLESS_JPEG = frozenset({uid.JPEGLossless, uid.JPEGLosslessSV1})
+OWN = LOSSLESS_JPEG | {uid.RLELossless}
 NATIVE = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian})
 LOSSY = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K})
 ITEM_BYTES = 8
 FLOAT_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 
 # A decoder's traceback for a damaged frame says nothing that the coded error does not.
-logging.getLogger("pydicom.pixels").addFilter(lambda record: record.exc_info is None)
+logging.getLogger("pydicom.pixels.decoders.base").addFilter(lambda record: record.exc_info is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,10 @@ class PixelLayout:
 def layout(file: DicomFile, max_side: int, max_bytes: int) -> PixelLayout:
     """The declared layout, checked: ``E_NOPIXELS``, ``E_FORMAT`` for a missing value, ``E_BOMB`` for too much."""
     path, header = str(file.path), file.header
+    if file.truncated:
+        raise SteatoscopeError("E_TRUNCATED", path=path)
     if file.pixels is None:
-        raise SteatoscopeError("E_TRUNCATED" if file.truncated else "E_NOPIXELS", path=path)
+        raise SteatoscopeError("E_NOPIXELS", path=path)
     values = [integer(header, name) for name in ("Rows", "Columns")]
     frames, samples = _counted(file, "NumberOfFrames"), _counted(file, "SamplesPerPixel")
     floating = file.pixels in FLOAT_BITS
@@ -131,25 +133,26 @@ def is_lossy(file: DicomFile) -> bool:
     return (text(file.header, "LossyImageCompression") or "").startswith("01") or file.syntax in LOSSY
 
 
-def frames(file: DicomFile, shape: PixelLayout, max_bytes: int, content: bytes | None = None) -> Iterator[Array]:
+def frames(file: DicomFile, shape: PixelLayout, max_bytes: int) -> Iterator[Array]:
     """Stored frames in order: (rows, columns) integers or floats, or (rows, columns, 3) in RGB.
 
     Raises ``E_TRUNCATED`` where pixels are missing and ``E_FORMAT`` where they cannot be decoded.
     """
     path = str(file.path)
-    found, _ = parse(file.path, max_bytes, content)
+    found, _ = parse(file.path, max_bytes)
     found.file_meta.TransferSyntaxUID = uid.UID(file.syntax)
+    raw = pixel_bytes(found, file.pixels or "PixelData", path)
     if shape.floating:
-        yield from _float_frames(found, file, shape)
+        yield from _float_frames(raw, file, shape)
         return
     if file.syntax in NATIVE:
-        _check_native(found, shape, path)
-    elif file.syntax in PLUGINS:
-        _check_encapsulated(found, file.syntax, shape, path)
+        _check_native(raw, shape, path)
+    elif file.syntax in PLUGINS or file.syntax in OWN:
+        _check_encapsulated(raw, file.syntax, shape, path)
     else:
         raise SteatoscopeError("E_FORMAT", path=path, cause=f"The transfer syntax {file.syntax} is not supported.")
     _state(found, shape)
-    for frame in _decoded(found, file, shape):
+    for frame in _own(raw, file, shape) if file.syntax in OWN else _decoded(found, file, shape):
         if frame.shape[:2] != (shape.rows, shape.columns):
             raise SteatoscopeError("E_FORMAT", path=path, cause="The decoded image has another size than declared.")
         yield frame
@@ -161,6 +164,33 @@ def _state(found: FileDataset, shape: PixelLayout) -> None:
     found.SamplesPerPixel, found.PhotometricInterpretation = shape.samples, shape.photometric
     found.BitsAllocated, found.BitsStored, found.HighBit = shape.bits_allocated, shape.bits_stored, shape.high_bit
     found.PixelRepresentation = int(shape.signed)
+
+
+def _own(raw: bytes, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
+    """Frames of the two codecs decoded here: the libraries for them end or break the process on damaged data."""
+    from steatoscope.imaging.io.dicom_lossless_jpeg import decode_lossless_jpeg
+    from steatoscope.imaging.io.dicom_rle import CodecError, decode_rle
+
+    size = (shape.rows, shape.columns, shape.samples)
+    try:
+        for frame in islice(generate_frames(raw, number_of_frames=shape.frames), shape.frames):
+            if file.syntax in LOSSLESS_JPEG:
+                values: Array = decode_lossless_jpeg(frame, *size).astype(f"u{shape.bits_allocated // 8}")
+            else:
+                values = decode_rle(frame, *size, shape.bits_allocated // 8)
+            yield _finished(values, shape)
+    except CodecError as fault:
+        cause = f"The compressed image is damaged: {fault}."
+        raise SteatoscopeError("E_FORMAT", path=str(file.path), cause=cause) from fault
+
+
+def _finished(values: Array, shape: PixelLayout) -> Array:
+    """Decoded unsigned samples as stored values, or as RGB."""
+    if shape.samples > 1:
+        ybr = shape.photometric.startswith("YBR_FULL")
+        return np.asarray(convert_color_space(values, "YBR_FULL", "RGB")) if ybr else values
+    grey = values[..., 0]
+    return align_bits(grey.view(f"i{grey.dtype.itemsize}") if shape.signed else grey, shape)
 
 
 def _decoded(found: FileDataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
@@ -196,17 +226,17 @@ def align_bits(array: Array, shape: PixelLayout) -> Array:
     return np.asarray(target >> np.array(size - shape.bits_stored, target.dtype))
 
 
-def _check_native(found: FileDataset, shape: PixelLayout, path: str) -> None:
+def _check_native(raw: bytes, shape: PixelLayout, path: str) -> None:
     expected = shape.total_bytes * 2 // 3 if shape.photometric == "YBR_FULL_422" else shape.total_bytes
-    if len(found.PixelData) - expected > max(128, expected // 100):
+    if len(raw) - expected > max(128, expected // 100):
         raise SteatoscopeError("E_FORMAT", path=path, cause="There is more pixel data than the header declares.")
 
 
-def _check_encapsulated(found: FileDataset, syntax: str, shape: PixelLayout, path: str) -> None:
+def _check_encapsulated(raw: bytes, syntax: str, shape: PixelLayout, path: str) -> None:
     expected = FrameSize(shape.rows, shape.columns, shape.samples)
     count = 0
     try:
-        for frame in generate_frames(found.PixelData, number_of_frames=shape.frames):
+        for frame in generate_frames(raw, number_of_frames=shape.frames):
             if syntax != uid.RLELossless:
                 check_frame(frame, expected, path)
             count += 1
@@ -219,9 +249,8 @@ def _check_encapsulated(found: FileDataset, syntax: str, shape: PixelLayout, pat
         raise SteatoscopeError("E_TRUNCATED", path=path, cause="Frames are missing.")
 
 
-def _float_frames(found: FileDataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
-    raw = found[file.pixels].value
-    if not isinstance(raw, bytes) or len(raw) < shape.total_bytes or shape.samples != 1:
+def _float_frames(raw: bytes, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
+    if len(raw) < shape.total_bytes or shape.samples != 1:
         raise SteatoscopeError("E_TRUNCATED", path=str(file.path))
     order = ">" if file.syntax == uid.ExplicitVRBigEndian else "<"
     flat = np.frombuffer(raw, f"{order}f{shape.bits_allocated // 8}", count=shape.frames * shape.rows * shape.columns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import Clip, USScan, USView
