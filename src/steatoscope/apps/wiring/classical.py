@@ -1,0 +1,48 @@
+"""Classical adapters: organs by intensity, position and morphology; ultrasound by its scan sector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from steatoscope.core.image import Mask, Volume
+from steatoscope.core.report import RegionPart
+from steatoscope.pipeline.ports import Organs, PreparedView
+
+
+def ct_segmenter(volume: Volume) -> Organs:
+    """Organs on CT by :func:`steatoscope.science.segment.ct.find_ct_organs`."""
+    from steatoscope.science.segment.ct import find_ct_organs
+
+    found = find_ct_organs(volume)
+    return Organs(
+        liver=found.liver,
+        spleen=found.spleen,
+        kidney=found.kidney,
+        method="classical: attenuation, position and morphology",
+        hu=found.hu,
+        confidence=found.confidence.get("liver", 0.0),
+    )
+
+
+def mr_segmenter(anatomy: Volume, pdff: Volume | None) -> Organs:
+    """The liver on MR by :func:`steatoscope.science.segment.mr.find_mr_liver`."""
+    from steatoscope.science.segment.mr import find_mr_liver
+
+    found = find_mr_liver(anatomy, pdff)
+    return Organs(
+        liver=found.mask, method="classical: signal, fat map, position and morphology", confidence=found.confidence
+    )
+
+
+def us_segmenter(view: PreparedView) -> Organs:
+    """The whole scan sector stands for the liver: nothing is delineated within it."""
+    return Organs(
+        liver=view.tissue[None], method="scan sector, no liver outline", confidence=float(view.sector.confidence)
+    )
+
+
+def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequence[RegionPart]:
+    """Fatty, spared and focal regions of a local fat map by :func:`steatoscope.science.segment.regions.fatty_regions`."""
+    from steatoscope.science.segment.regions import fatty_regions
+
+    return fatty_regions(fat_map, liver, threshold_percent)
