@@ -71,6 +71,7 @@ def parse(path: Path, max_bytes: int, content: bytes | None = None) -> tuple[Fil
         try:
             found = pydicom.dcmread(BytesIO(content), force=True)
             early = any(isinstance(e, RawDataElement) and _short(e) for e in found.values())
+            early = early or _dangling(found, len(content))
         except InvalidDicomError as fault:
             raise SteatoscopeError("E_FORMAT", path=str(path)) from fault
         except EOFError as fault:
@@ -80,7 +81,7 @@ def parse(path: Path, max_bytes: int, content: bytes | None = None) -> tuple[Fil
     early = early or any(" in file " in str(w.message) for w in caught)
     if not any(name in found for name in ("SOPClassUID", "Modality", "StudyInstanceUID", "Rows")):
         raise SteatoscopeError("E_TRUNCATED" if early and content[128:132] == b"DICM" else "E_FORMAT", path=str(path))
-    return found, early or _dangling(found, len(content))
+    return found, early
 
 
 def open_file(path: Path, max_bytes: int) -> DicomFile:
@@ -125,7 +126,7 @@ def _short(element: RawDataElement) -> bool:
 def _dangling(found: FileDataset, size: int) -> bool:
     """Whether the last element lacks its delimiter, or a few bytes follow it: the start of one that was cut off."""
     last = max(found.keys(), default=None)
-    element: Any = None if last is None else found.get_item(last)
+    element: Any = None if last is None else found.get_item(last, keep_deferred=True)
     if not isinstance(element, RawDataElement) or element.value is None:
         return False
     if element.length == UNDEFINED:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import uid
-from pydicom.dataset import FileDataset
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.processing import convert_color_space
@@ -38,6 +38,10 @@ OWN = LOSSLESS_JPEG | {uid.RLELossless}
 NATIVE = frozenset({uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian})
 LOSSY = frozenset({uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless, uid.JPEG2000, uid.HTJ2K})
 ITEM_BYTES = 8
+PHOTOMETRIC = {
+    1: ("MONOCHROME2", "MONOCHROME1", "PALETTE COLOR"),
+    3: ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"),
+}
 FLOAT_BITS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}
 
 # A decoder's traceback for a damaged frame says nothing that the coded error does not.
@@ -83,21 +87,21 @@ def layout(file: DicomFile, max_side: int, max_bytes: int) -> PixelLayout:
         raise SteatoscopeError("E_TRUNCATED", path=path)
     if file.pixels is None:
         raise SteatoscopeError("E_NOPIXELS", path=path)
-    values = [integer(header, name) for name in ("Rows", "Columns")]
-    frames, samples = _counted(file, "NumberOfFrames"), _counted(file, "SamplesPerPixel")
+    rows, columns = (_stated(file, name, 0) for name in ("Rows", "Columns"))
+    frames, samples = _stated(file, "NumberOfFrames", 1), _stated(file, "SamplesPerPixel", 1)
     floating = file.pixels in FLOAT_BITS
-    bits = FLOAT_BITS.get(file.pixels) or integer(header, "BitsAllocated")
-    if None in values or min(v or 0 for v in values) < 1 or bits not in (1, 8, 16, 32, 64) or samples not in (1, 3):
+    bits = FLOAT_BITS.get(file.pixels) or _stated(file, "BitsAllocated", 0)
+    if min(rows, columns, frames) < 1 or bits not in (1, 8, 16, 32, 64) or samples not in (1, 3):
         raise SteatoscopeError("E_FORMAT", path=path, cause="The image size or depth is missing from the header.")
-    rows, columns = (int(v or 0) for v in values)
-    stored = bits if floating else integer(header, "BitsStored") or bits
-    high = bits - 1 if floating else _high_bit(file, stored)
-    if not 1 <= stored <= high + 1 <= bits:
+    stored = bits if floating else _stated(file, "BitsStored", bits)
+    high = bits - 1 if floating else _stated(file, "HighBit", stored - 1)
+    sign = _stated(file, "PixelRepresentation", 0)
+    if not 1 <= stored <= high + 1 <= bits or sign not in (0, 1):
         raise SteatoscopeError("E_FORMAT", path=path, cause="The stored bits contradict the allocated bits.")
-    photometric = (text(header, "PhotometricInterpretation") or "MONOCHROME2").upper()
-    sign = integer(header, "PixelRepresentation")
-    if sign not in (0, 1) and (sign is not None or declared(header, "PixelRepresentation")):
-        raise SteatoscopeError("E_FORMAT", path=path, cause="The pixel representation is not readable.")
+    photometric = (text(header, "PhotometricInterpretation") or "").upper() or ("MONOCHROME2" if samples == 1 else "")
+    if photometric not in PHOTOMETRIC[samples]:
+        cause = f"The photometric interpretation {photometric or 'is missing'} is not supported."
+        raise SteatoscopeError("E_FORMAT", path=path, cause=cause)
     found = PixelLayout(frames, rows, columns, samples, bits, stored, high, sign == 1, photometric, floating)
     if max(rows, columns) > max_side or found.total_bytes > max_bytes:
         raise SteatoscopeError("E_BOMB", path=path)
@@ -114,18 +118,12 @@ def _check_length(file: DicomFile, shape: PixelLayout) -> None:
         raise SteatoscopeError("E_TRUNCATED", path=str(file.path))
 
 
-def _counted(file: DicomFile, name: str) -> int:
-    count = integer(file.header, name)
-    if count is None and not declared(file.header, name):
-        return 1
-    if count is None or count < 1:
-        raise SteatoscopeError("E_FORMAT", path=str(file.path), cause=f"{name} is not a positive number.")
-    return count
-
-
-def _high_bit(file: DicomFile, stored: int) -> int:
-    high = integer(file.header, "HighBit")
-    return stored - 1 if high is None else high
+def _stated(file: DicomFile, name: str, otherwise: int) -> int:
+    """A whole number of the header, ``otherwise`` where the header is silent, ``E_FORMAT`` where it is unreadable."""
+    found = integer(file.header, name)
+    if found is None and declared(file.header, name):
+        raise SteatoscopeError("E_FORMAT", path=str(file.path), cause=f"{name} is not a whole number.")
+    return otherwise if found is None else found
 
 
 def is_lossy(file: DicomFile) -> bool:
@@ -140,7 +138,6 @@ def frames(file: DicomFile, shape: PixelLayout, max_bytes: int) -> Iterator[Arra
     """
     path = str(file.path)
     found, _ = parse(file.path, max_bytes)
-    found.file_meta.TransferSyntaxUID = uid.UID(file.syntax)
     raw = pixel_bytes(found, file.pixels or "PixelData", path)
     if shape.floating:
         yield from _float_frames(raw, file, shape)
@@ -151,19 +148,27 @@ def frames(file: DicomFile, shape: PixelLayout, max_bytes: int) -> Iterator[Arra
         _check_encapsulated(raw, file.syntax, shape, path)
     else:
         raise SteatoscopeError("E_FORMAT", path=path, cause=f"The transfer syntax {file.syntax} is not supported.")
-    _state(found, shape)
-    for frame in _own(raw, file, shape) if file.syntax in OWN else _decoded(found, file, shape):
+    ready = _prepared(found, raw, file, shape)
+    for frame in _own(raw, file, shape) if file.syntax in OWN else _decoded(ready, file, shape):
         if frame.shape[:2] != (shape.rows, shape.columns):
             raise SteatoscopeError("E_FORMAT", path=path, cause="The decoded image has another size than declared.")
         yield frame
 
 
-def _state(found: FileDataset, shape: PixelLayout) -> None:
-    """Write the checked layout into the data set, so that the decoder reads the same values."""
-    found.Rows, found.Columns, found.NumberOfFrames = shape.rows, shape.columns, shape.frames
-    found.SamplesPerPixel, found.PhotometricInterpretation = shape.samples, shape.photometric
-    found.BitsAllocated, found.BitsStored, found.HighBit = shape.bits_allocated, shape.bits_stored, shape.high_bit
-    found.PixelRepresentation = int(shape.signed)
+def _prepared(found: FileDataset, raw: bytes, file: DicomFile, shape: PixelLayout) -> Dataset:
+    """A small data set that states the checked layout, so that the decoder reads the same values and no others."""
+    result = Dataset()
+    result.file_meta = FileMetaDataset()
+    result.file_meta.TransferSyntaxUID = uid.UID(file.syntax)
+    result.Rows, result.Columns, result.NumberOfFrames = shape.rows, shape.columns, shape.frames
+    result.SamplesPerPixel, result.PhotometricInterpretation = shape.samples, shape.photometric
+    result.BitsAllocated, result.BitsStored, result.HighBit = shape.bits_allocated, shape.bits_stored, shape.high_bit
+    result.PixelRepresentation = int(shape.signed)
+    if shape.samples > 1:
+        result.PlanarConfiguration = integer(file.header, "PlanarConfiguration") or 0
+    result.PixelData = raw
+    result["PixelData"].VR = found["PixelData"].VR
+    return result
 
 
 def _own(raw: bytes, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
@@ -193,7 +198,7 @@ def _finished(values: Array, shape: PixelLayout) -> Array:
     return align_bits(grey.view(f"i{grey.dtype.itemsize}") if shape.signed else grey, shape)
 
 
-def _decoded(found: FileDataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
+def _decoded(found: Dataset, file: DicomFile, shape: PixelLayout) -> Iterator[Array]:
     plugin = "" if file.syntax in NATIVE else PLUGINS[uid.UID(file.syntax)]
     count = 0
     try:

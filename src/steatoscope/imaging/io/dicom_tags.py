@@ -32,10 +32,8 @@ def declared(header: Dataset, keyword: str) -> bool:
     except Exception:
         return keyword in header
     content = None if raw is None else raw.value
-    if isinstance(content, bytes):
-        return bool(content.strip(b" \0"))
-    if isinstance(content, str):
-        return bool(content.strip(" \0"))
+    if isinstance(content, bytes | str):
+        return bool(content.strip())
     return content is not None and content != []
 
 
