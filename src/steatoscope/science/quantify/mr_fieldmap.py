@@ -81,25 +81,45 @@ def solve_field(
     for strength, other in zip(settings.strengths[1:], coarse[1:], strict=True):
         where = _affected(pack, coarse[0], other, plan.width)
         fits.append(_refit(pack, plan, basis, echo_times_s, options, other, strength, where, settings, fits[0]))
-    power = max(pack.power(), 1e-30)
-    relative = [float(np.sqrt(fit[4].sum(dtype=np.float64) / power)) for fit in fits]
+    relative = [_relative(fit, pack) for fit in fits]
     best = int(np.argmin(relative))
     disputed = np.zeros(pack.voxels, dtype=np.bool_)
     for k, fit in enumerate(fits):
         if k != best and relative[k] <= settings.near_residual * relative[best]:
             disputed |= _exchanged(fits[best], fit)
-    w_re, w_im, f_re, f_im, residual, field_hz, r2star = fits[best]
+    return _voxel_maps(pack, fits[best], settings.strengths[best], disputed)
+
+
+def refit(
+    pack: EchoPack,
+    maps: VoxelMaps,
+    basis: NDArray[np.complex128],
+    echo_times_s: NDArray[np.float64],
+    settings: SolverSettings,
+) -> VoxelMaps:
+    """Refine the fit ``maps`` against other data of the same voxels, such as corrected echoes."""
+    start = np.stack([maps.field_hz, maps.r2star])
+    fit = refine_starts(pack, basis, echo_times_s, start, settings)
+    return _voxel_maps(pack, fit, maps.strength, maps.disputed)
+
+
+def _voxel_maps(pack: EchoPack, fit: F32, strength: float, disputed: NDArray[np.bool_]) -> VoxelMaps:
+    w_re, w_im, f_re, f_im, residual, field_hz, r2star = fit
     return VoxelMaps(
-        water=w_re + 1j * w_im,
-        fat=f_re + 1j * f_im,
+        water=w_re + np.complex64(1j) * w_im,
+        fat=f_re + np.complex64(1j) * f_im,
         r2star=r2star,
         field_hz=field_hz,
         residual=residual,
         power=pack.voxel_power(),
-        relative=relative[best],
-        strength=settings.strengths[best],
+        relative=_relative(fit, pack),
+        strength=strength,
         disputed=disputed,
     )
+
+
+def _relative(fit: F32, pack: EchoPack) -> float:
+    return float(np.sqrt(fit[4].sum(dtype=np.float64) / max(pack.power(), 1e-30)))
 
 
 def _affected(pack: EchoPack, one: F32, other: F32, width: float) -> NDArray[np.bool_]:

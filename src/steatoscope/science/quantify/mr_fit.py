@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
 from steatoscope.core.image import EchoTrain, Mask
+from steatoscope.science.quantify.mr_bipolar import refine_turn
 from steatoscope.science.quantify.mr_fieldmap import SolverSettings, VoxelMaps, solve_field
 from steatoscope.science.quantify.mr_fraction import fat_fraction
 from steatoscope.science.quantify.mr_guards import SWAP_DISPUTED_SHARE, echo_time_code, rounding_warning
@@ -102,8 +103,11 @@ def _solve(
     times: NDArray[np.float64],
     settings: SolverSettings,
 ) -> tuple[EchoPack, VoxelMaps]:
-    data = with_turned_echoes(pack, turn_of_voxels(pack, found.turn_rad)) if found.bipolar else pack
-    return data, solve_field(data, plan, basis, times, settings)
+    if not found.bipolar:
+        return pack, solve_field(pack, plan, basis, times, settings)
+    turned = with_turned_echoes(pack, turn_of_voxels(pack, found.turn_rad))
+    maps = solve_field(turned, plan, basis, times, settings)
+    return refine_turn(turned, maps, basis, times, settings)
 
 
 def _noise_sd(train: EchoTrain, mask: Mask, residual: NDArray[np.float32]) -> float | None:

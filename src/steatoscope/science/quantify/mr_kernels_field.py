@@ -13,6 +13,7 @@ from steatoscope.science.quantify.mr_compile import compiled
 
 K = 3
 _BIG = np.float32(3.0e38)
+_SETTLED = 2
 F32 = NDArray[np.float32]
 I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
@@ -82,7 +83,9 @@ def _send(place: F32, bend: F32, node: int, other: int, terms: F32, slot: F32, s
 
 @compiled()
 def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F32, passes: int) -> U8:
-    """The candidate of each node, shape (nodes,), after ``passes`` forward and backward sweeps of TRW-S.
+    """The candidate of each node, shape (nodes,), after at most ``passes`` forward and backward sweeps of TRW-S.
+
+    Stops early once no candidate has changed in two passes.
 
     ``scale`` holds the weight of the pair term, the limit of its squared distance (units of the period squared), the
     circumference on which places are compared, and its inverse.
@@ -91,6 +94,8 @@ def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F3
     message = np.zeros((nodes, 3, K), dtype=np.float32)
     belief = np.empty(K, dtype=np.float32)
     terms = np.empty(K, dtype=np.float32)
+    label = np.zeros(nodes, dtype=np.uint8)
+    settled = 0
     for sweep in range(2 * passes):
         forward = sweep % 2 == 0
         for step in range(nodes):
@@ -103,7 +108,11 @@ def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F3
                     for k in range(K):
                         terms[k] = share * belief[k] - slot[k]
                     _send(place, bend, node, other, terms, slot, scale)
-    return _decode(place, unary, bend, ahead, behind, message, scale)
+        if not forward:
+            settled = settled + 1 if _decode(place, unary, bend, ahead, behind, message, scale, label) == 0 else 0
+            if settled == _SETTLED:
+                break
+    return label
 
 
 @compiled(inline=True)
@@ -126,12 +135,12 @@ def _gather_belief(unary: F32, message: F32, ahead: I32, behind: I32, node: int,
 
 
 @compiled()
-def _decode(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, message: F32, scale: F32) -> U8:
+def _decode(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, message: F32, scale: F32, label: U8) -> int:
+    """Choose candidates in order, given those already chosen; writes ``label`` and returns how many changed."""
     weight, limit, span, inverse = scale[0], scale[1], scale[2], scale[3]
-    nodes = unary.shape[0]
-    label = np.zeros(nodes, dtype=np.uint8)
     total = np.empty(K, dtype=np.float32)
-    for node in range(nodes):
+    changed = 0
+    for node in range(unary.shape[0]):
         for k in range(K):
             total[k] = unary[node, k]
         for axis in range(3):
@@ -145,7 +154,11 @@ def _decode(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, message:
                     gap = at - place[node, k]
                     gap -= span * np.rint(gap * inverse)
                     total[k] += weight * min(curve, bend[node, k]) * min(gap * gap, limit)
+        best = 0
         for k in range(1, K):
-            if total[k] < total[label[node]]:
-                label[node] = k
-    return label
+            if total[k] < total[best]:
+                best = k
+        if best != label[node]:
+            changed += 1
+            label[node] = best
+    return changed

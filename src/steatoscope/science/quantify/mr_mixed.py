@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.science.quantify.mr_fieldmap import SolverSettings, VoxelMaps, refine_starts
+from steatoscope.science.quantify.mr_fieldmap import SolverSettings, VoxelMaps, refit
 from steatoscope.science.quantify.mr_pack import EchoPack
 
 _ROUNDS = 12
@@ -28,26 +28,15 @@ def without_first_phase(
     lanes = pack.real.shape[2]
     real, imag = pack.real.copy(), pack.imag.copy()
     magnitude = np.hypot(real[:, 0], imag[:, 0])
-    fitted = np.stack([maps.water.real, maps.water.imag, maps.fat.real, maps.fat.imag, maps.residual])
-    fitted = np.concatenate([fitted, [maps.field_hz, maps.r2star]])
     angle = np.zeros(magnitude.size, dtype=np.float32)
     for _ in range(_ROUNDS):
-        angle[: pack.voxels] = _first_phase(fitted, basis[0], float(echo_times_s[0]))
+        angle[: pack.voxels] = _first_phase(maps, basis[0], float(echo_times_s[0]))
         turned = angle.reshape(-1, lanes)
         real[:, 0], imag[:, 0] = magnitude * np.cos(turned), magnitude * np.sin(turned)
-        fitted = refine_starts(replace(pack, real=real, imag=imag), basis, echo_times_s, fitted[5:7], settings)
-    total = float(fitted[4].sum(dtype=np.float64))
-    return replace(
-        maps,
-        water=fitted[0] + 1j * fitted[1],
-        fat=fitted[2] + 1j * fitted[3],
-        r2star=fitted[6],
-        field_hz=fitted[5],
-        residual=fitted[4],
-        relative=float(np.sqrt(total / max(pack.power(), 1e-30))),
-    )
+        maps = refit(replace(pack, real=real, imag=imag), maps, basis, echo_times_s, settings)
+    return maps
 
 
-def _first_phase(maps: NDArray[np.float32], basis: complex, time: float) -> NDArray[np.float32]:
-    model = maps[0] + 1j * maps[1] + (maps[2] + 1j * maps[3]) * np.complex64(basis)
-    return np.asarray(np.angle(model) + np.float32(2 * np.pi * time) * maps[5], dtype=np.float32)
+def _first_phase(maps: VoxelMaps, basis: complex, time: float) -> NDArray[np.float32]:
+    model = np.angle(maps.water + maps.fat * np.complex64(basis))
+    return np.asarray(model + np.float32(2 * np.pi * time) * maps.field_hz, dtype=np.float32)

@@ -21,6 +21,7 @@ BIPOLAR_MIN_ECHOES = 6
 _BIPOLAR_RESIDUAL_RATIO = 0.93
 _BIPOLAR_MIN_TURN_RAD = 0.1
 _SMOOTH_CELLS = 2.0
+_SAMPLE_CELLS = 3000
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +48,31 @@ class ReadoutFit:
 
 
 def examine_readout(pack: EchoPack, plan: LagPlan, echo_times_s: NDArray[np.float64]) -> ReadoutFit:
-    """Fit every cell freely over the field, without and (given enough echoes) with turned even echoes.
+    """Fit cells freely over the field, without and (given enough echoes) with turned even echoes.
 
-    Uses the first R2* candidate of ``plan``.
+    Uses the first R2* candidate of ``plan``. A sample of cells settles the usual case; all of them are used only where
+    a turn free for each cell explains enough more.
     """
-    echoes, power = pack.echoes, max(pack.power(), 1e-30)
+    thin = max(1, pack.cells.size // _SAMPLE_CELLS)
+    sample = pack.products[::thin]
     table = plan.cell_table()[0]
-    plain = _relative((pack.products @ table).min(axis=1), power)
-    if echoes < BIPOLAR_MIN_ECHOES:
-        return ReadoutFit(plain, plain, np.zeros(pack.cells.size, dtype=np.float32), 0.0)
-    turn, weight = _smooth_turn(pack, *_free_turn(pack, plan, echo_times_s))
-    products = turn_products(pack.products, echoes, turn)
-    turned = _relative((products @ table).min(axis=1), power)
-    mean = float(np.sum(np.abs(turn) * weight) / max(float(weight.sum()), 1e-30))
-    return ReadoutFit(plain, turned, turn.astype(np.float32), mean)
+    plain = _relative((sample @ table).min(axis=1), sample, pack.echoes)
+    none = ReadoutFit(plain, plain, np.zeros(pack.cells.size, dtype=np.float32), 0.0)
+    if pack.echoes < BIPOLAR_MIN_ECHOES:
+        return none
+    free = _free_turn(sample, plan, echo_times_s)[2]
+    if _relative(free, sample, pack.echoes) > _BIPOLAR_RESIDUAL_RATIO * plain:
+        return none
+    doubled, strength = _best_turn(pack.products, plan, echo_times_s)
+    turn = _smooth_turn(pack, doubled)
+    products = turn_products(sample, pack.echoes, turn[::thin])
+    turned = _relative((products @ table).min(axis=1), sample, pack.echoes)
+    mean = float(np.sum(np.abs(turn) * strength) / max(float(strength.sum()), 1e-30))
+    return ReadoutFit(plain, turned, turn, mean)
 
 
-def _relative(residual: F32, power: float) -> float:
+def _relative(residual: F32, products: F32, echoes: int) -> float:
+    power = max(float(products[:, :echoes].sum(dtype=np.float64)), 1e-30)
     return float(np.sqrt(max(float(residual.sum(dtype=np.float64)), 0.0) / power))
 
 
@@ -86,35 +95,51 @@ def turn_products(products: F32, echoes: int, turn_rad: F32) -> F32:
 
 
 def _free_turn(
-    pack: EchoPack, plan: LagPlan, echo_times_s: NDArray[np.float64]
-) -> tuple[NDArray[np.complex64], NDArray[np.float64]]:
-    """The doubled phasor of each cell's own best turn, weighted by its strength, and that strength."""
-    echoes = pack.echoes
+    products: F32, plan: LagPlan, echo_times_s: NDArray[np.float64], decay: int = 0
+) -> tuple[NDArray[np.complex64], F32, F32]:
+    """The doubled phasor of each cell's own best turn, weighted by its strength; that strength; and the residual."""
+    echoes, points = echo_times_s.size, plan.table.shape[0]
     later_turned, earlier_turned = _parities(echoes)
-    unlike = later_turned | earlier_turned
-    columns = np.concatenate(
-        [np.arange(echoes), echoes + 2 * np.flatnonzero(~unlike), echoes + 2 * np.flatnonzero(~unlike) + 1]
-    )
-    like = pack.products[:, columns] @ plan.cell_table()[0][columns]
+    like_pairs = np.flatnonzero(~(later_turned | earlier_turned))
+    columns = np.concatenate([np.arange(echoes), echoes + 2 * like_pairs, echoes + 2 * like_pairs + 1])
+    like = products[:, columns] @ plan.cell_table()[decay][columns]
     later, earlier = np.tril_indices(echoes, -1)
-    points = plan.table.shape[0]
+    lags = echo_times_s[later] - echo_times_s[earlier]
+    weights = plan.weights[decay, echoes::2] + 1j * plan.weights[decay, echoes + 1 :: 2]
+    pairs = (products[:, echoes::2] + 1j * products[:, echoes + 1 :: 2]) * weights
+    pairs[:, earlier_turned] = np.conj(pairs[:, earlier_turned])
+    signed = np.where(earlier_turned, -lags, lags)
+    unlike = later_turned | earlier_turned
     psi = (np.arange(points) / points - 0.5) * plan.width * plan.unit_hz
-    weights = plan.weights[0, echoes::2] + 1j * plan.weights[0, echoes + 1 :: 2]
-    swing = np.exp(2j * np.pi * np.multiply.outer(echo_times_s[later] - echo_times_s[earlier], psi))
-    swing = (swing * weights[:, None]).astype(np.complex64)
-    pairs = (pack.products[:, echoes::2] + 1j * pack.products[:, echoes + 1 :: 2]).astype(np.complex64)
-    cross = pairs[:, later_turned] @ swing[later_turned]
-    cross += np.conj(pairs[:, earlier_turned] @ swing[earlier_turned])
-    lowest = np.argmin(like - 2 * np.abs(cross), axis=1)
-    chosen = cross[np.arange(lowest.size), lowest]
+    swing = np.exp(2j * np.pi * np.multiply.outer(signed[unlike], psi)).astype(np.complex64)
+    pairs = pairs[:, unlike].astype(np.complex64)
+    residual = like - 2 * np.abs(pairs @ swing)
+    lowest = np.argmin(residual, axis=1)
+    place = psi[lowest] + _parabola_shift(residual, lowest) * (psi[1] - psi[0])
+    chosen = np.sum(pairs * np.exp(2j * np.pi * np.multiply.outer(place, signed[unlike])), axis=1)
     strength = np.abs(chosen)
     doubled = np.conj(chosen) ** 2 / np.maximum(strength, 1e-30)
-    return doubled.astype(np.complex64), strength.astype(np.float64)
+    least = residual[np.arange(lowest.size), lowest]
+    return doubled.astype(np.complex64), strength.astype(np.float32), np.asarray(least, dtype=np.float32)
 
 
-def _smooth_turn(
-    pack: EchoPack, doubled: NDArray[np.complex64], strength: NDArray[np.float64]
-) -> tuple[F32, NDArray[np.float64]]:
+def _best_turn(products: F32, plan: LagPlan, echo_times_s: NDArray[np.float64]) -> tuple[NDArray[np.complex64], F32]:
+    """The doubled phasor and strength of each cell with the R2* candidate that fits it best."""
+    found = [_free_turn(products, plan, echo_times_s, decay) for decay in range(len(plan.decays))]
+    best = np.argmin([residual for _, _, residual in found], axis=0)
+    rows = np.arange(best.size)
+    return np.stack([item[0] for item in found])[best, rows], np.stack([item[1] for item in found])[best, rows]
+
+
+def _parabola_shift(values: F32, lowest: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Where between grid points (-0.5 to 0.5) the minimum of each periodic row lies."""
+    rows, points = np.arange(lowest.size), values.shape[1]
+    before, here, after = (values[rows, (lowest + k) % points].astype(np.float64) for k in (-1, 0, 1))
+    return np.asarray(0.5 * (before - after) / np.maximum(before - 2 * here + after, 1e-30))
+
+
+def _smooth_turn(pack: EchoPack, doubled: NDArray[np.complex64]) -> F32:
+    """The turn of each cell (cells,) from the smoothed doubled phasor, within a quarter turn of the overall one."""
     grid = np.zeros(int(np.prod(pack.cell_shape)), dtype=np.complex64)
     grid[pack.cells] = doubled
     grid = grid.reshape(pack.cell_shape)
@@ -122,7 +147,7 @@ def _smooth_turn(
     smooth = ndimage.gaussian_filter(grid.real, sigma) + 1j * ndimage.gaussian_filter(grid.imag, sigma)
     centre = np.angle(doubled.sum())
     around = np.angle(smooth.ravel()[pack.cells] * np.exp(-1j * centre))
-    return ((around + centre) / 2).astype(np.float32), strength
+    return np.asarray((around + centre) / 2, dtype=np.float32)
 
 
 def turn_of_voxels(pack: EchoPack, turn_rad: F32) -> F32:

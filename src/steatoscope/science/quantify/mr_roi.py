@@ -1,7 +1,8 @@
 """The liver's fat fraction from a fat-water fit: one number with an interval, and what speaks against it.
 
-The statistic is ``|sum F| / (|sum W| + |sum F|)`` of complex sums, which has no noise floor. Before summing, each voxel
-is turned by the local phase of its signal, so that a phase that drifts over the liver does not cancel. The interval
+The statistic is ``|sum F| / (|sum W| + |sum F|)`` of complex sums, which has no noise floor. Before summing, each
+voxel is turned by the local phase of its signal, so that a phase that drifts over the liver does not cancel. Voxels
+far from the median (three scaled median deviations: vessels, bile, borders) are left out where they are few. The interval
 joins a bootstrap over blocks of voxels with a model term: repeatability between examinations of 0.45 points (Tyagi,
 Abdom Imaging 2015) and 3 % of the value (slope of 0.97 against spectroscopy; Yokoo, Radiology 2018); magnitude fits
 add 0.6 points (the same two sources' mean difference from complex fits).
@@ -21,7 +22,6 @@ from steatoscope.core.measurement import Interval
 from steatoscope.science.quantify.mr_guards import noise_code, swap_code
 from steatoscope.science.quantify.mr_iron import IronClass, iron_class, iron_code, liver_iron_mg_g
 from steatoscope.science.quantify.mr_maps import FatWaterFit
-from steatoscope.science.quantify.mr_model import fat_basis
 
 STATISTIC: Final = "|sum F| / (|sum W| + |sum F|) of complex sums over the eroded liver"
 MAGNITUDE_STATISTIC: Final = "sum F / (sum W + sum F) of magnitude fits over the eroded liver"
@@ -33,6 +33,8 @@ _SMOOTH: Final = (1, 5, 5)
 _RESAMPLES: Final = 500
 _Z95: Final = 1.959964
 _SAME_POINTS: Final = 5.0
+_OUTLIER_DEVIATIONS: Final = 3.0
+_MAX_OUTLIERS: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,12 @@ def liver_fat_fraction(fit: FatWaterFit, liver: Mask, *, seed: int = 0) -> Liver
     inside = np.asarray(liver & fit.mask & np.isfinite(fit.pdff), dtype=np.bool_)
     if not inside.any():
         raise ValueError("no fitted voxel lies in the liver mask")
-    region = _magnitude_region(fit, inside) if fit.magnitude is not None else _complex_region(fit, inside)
+    measure = _complex_region if fit.magnitude is None else _magnitude_region
+    region = measure(fit, inside)
+    usual = _usual(region.percent)
+    if not usual.all():
+        inside[inside] = usual
+        region = measure(fit, inside)
     value = _fraction(region.water.sum(), region.fat.sum())
     spread = _bootstrap_sd(region, inside, seed)
     rate = float(np.median(region.r2star))
@@ -114,6 +121,13 @@ def liver_fat_fraction(fit: FatWaterFit, liver: Mask, *, seed: int = 0) -> Liver
 def _fraction(water: complex, fat: complex) -> float:
     both = abs(water) + abs(fat)
     return float(100.0 * abs(fat) / both) if both > 0 else float("nan")
+
+
+def _usual(percent: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Voxels near the median; all of them where the others are too many to be vessels and borders."""
+    gap = np.abs(percent - np.median(percent))
+    near = np.asarray(gap <= _OUTLIER_DEVIATIONS * 1.4826 * np.median(gap), dtype=np.bool_)
+    return near if near.mean() >= 1.0 - _MAX_OUTLIERS else np.ones_like(near)
 
 
 def _quartiles(values: NDArray[np.float32]) -> tuple[float, float]:
@@ -152,11 +166,10 @@ def _fraction_signed(water: float, fat: float) -> float:
 
 
 def _first_echo_snr(fit: FatWaterFit, region: _Region) -> float | None:
+    """Median signal over noise at the first echo, as if water and fat were in phase there."""
     if fit.noise_sd is None or fit.noise_sd <= 0:
         return None
-    time = float(fit.echo_times_s[0])
-    c = fat_basis([time], fit.field_strength_t, fit.spectrum)[0]
-    first = np.abs(region.water + region.fat * c) * np.exp(-region.r2star * time)
+    first = (np.abs(region.water) + np.abs(region.fat)) * np.exp(-region.r2star * float(fit.echo_times_s[0]))
     return float(np.median(first) / fit.noise_sd)
 
 
