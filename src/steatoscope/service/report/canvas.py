@@ -20,9 +20,9 @@ ACCENT: Final = "#0b5e8a"
 HALO: Final = "#000000"
 
 
-def new_figure(width_in: float, height_in: float) -> Any:
-    """An empty white figure with its own Agg canvas, ``DPI`` dots an inch."""
-    figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor=PAPER)
+def new_figure(width_in: float, height_in: float, dpi: int = DPI) -> Any:
+    """An empty white figure with its own Agg canvas."""
+    figure = Figure(figsize=(width_in, height_in), dpi=dpi, facecolor=PAPER)
     FigureCanvasAgg(figure)
     return figure
 
@@ -32,7 +32,7 @@ def png_bytes(figure: Any) -> bytes:
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG", optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG", compress_level=5)
     return stream.getvalue()
 
 

@@ -27,7 +27,7 @@ from steatoscope.service.report.wording import GRADE_CODES, GRADES, SHORT_SCALES
 
 GRADE_COLOURS: Final = ("#d7e6f2", "#9cc3de", "#f3b562", "#c8553d")
 _WIDTH_IN: Final = 6.8
-_SIDE_IN: Final = 0.35
+_SIDE_IN: Final = 0.15
 _MOST_BARS: Final = 10
 
 
@@ -35,7 +35,7 @@ def render_grade_scale(report: Report) -> bytes | None:
     """The value with its interval on the scale of grades, and the probability of each grade; None without a grade."""
     if report.fat is None or report.grade is None:
         return None
-    figure = new_figure(_WIDTH_IN, 2.55)
+    figure = new_figure(_WIDTH_IN, 2.2)
     _draw_scale(figure, report.fat, report.grade)
     _draw_probabilities(figure, report.grade)
     return png_bytes(figure)
@@ -50,7 +50,7 @@ def scale_end(fat: FatPart, limits: Sequence[float]) -> float:
 
 def _draw_scale(figure: Any, fat: FatPart, grade: GradePart) -> None:
     end = scale_end(fat, grade.limits)
-    axes = scale_axis(axes_inches(figure, _SIDE_IN, 1.5, _WIDTH_IN - 2 * _SIDE_IN, 0.95))
+    axes = scale_axis(axes_inches(figure, _SIDE_IN, 1.2, _WIDTH_IN - 2 * _SIDE_IN, 0.95))
     edges = [0.0, *grade.limits, end]
     for index, (low, high) in enumerate(pairwise(edges)):
         axes.barh(0.0, high - low, left=low, height=0.5, color=GRADE_COLOURS[index], edgecolor=PAPER, linewidth=1.0)
@@ -78,10 +78,10 @@ def _draw_value(axes: Any, fat: FatPart, end: float) -> None:
 
 
 def _draw_probabilities(figure: Any, grade: GradePart) -> None:
-    figure_words(figure, _SIDE_IN, 0.83, "Probability of each grade", fontsize=8, color=MUTED)
+    figure_words(figure, _SIDE_IN, 0.62, "Probability of each grade", fontsize=8, color=MUTED)
     cell = (_WIDTH_IN - 2 * _SIDE_IN) / len(GRADES)
     for index, (label, name) in enumerate(GRADES.items()):
-        axes = bare(axes_inches(figure, _SIDE_IN + index * cell, 0.12, cell - 0.15, 0.6))
+        axes = bare(axes_inches(figure, _SIDE_IN + index * cell, 0.0, cell - 0.15, 0.55))
         probability = grade.probabilities.get(label, 0.0)
         axes.barh(0.0, 1.0, height=0.42, color="#eef1f4")
         axes.barh(0.0, probability, height=0.42, color=GRADE_COLOURS[index], edgecolor=MUTED, linewidth=0.6)

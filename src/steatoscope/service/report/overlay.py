@@ -7,6 +7,7 @@ and in different line styles, so that nothing hangs on colour alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,6 +17,8 @@ from matplotlib.patches import Rectangle
 from steatoscope.core.image import Mask
 from steatoscope.pipeline.outcome import Picture
 from steatoscope.service.report.canvas import (
+    DPI,
+    FONT,
     INK,
     MUTED,
     axes_inches,
@@ -36,13 +39,13 @@ _ORGANS: Final = {"liver": ("#56b4e9", "solid"), "spleen": ("#f0e442", "dashed")
 _REGIONS: Final = {"fatty": ("#e69f00", "solid"), "spared": ("#3fd0a4", "dashed"), "lesion": ("#ffffff", "dotted")}
 _HEAT_COLOURS: Final = "viridis"
 _WIDTH_IN: Final = 12.0
-_PANEL_WIDTH_IN: Final = 4.8
 _MARGIN_IN: Final = 0.25
 _GAP_IN: Final = 0.2
 _TITLE_IN: Final = 0.62
 _FOOT_IN: Final = 0.55
 _CAPTION_IN: Final = 0.35
 _TALLEST: Final = 1.3
+_MOST_ACROSS: Final = 3
 
 
 def panels_of(picture: Picture) -> tuple[Panel, ...]:
@@ -68,11 +71,15 @@ def render_overlay(pictures: Sequence[Picture]) -> bytes:
     return png_bytes(figure)
 
 
-def render_picture(picture: Picture, panel: Panel) -> bytes:
-    """One panel of a picture as a PNG, 720 pixels wide, with its legend or colour bar beneath the image."""
-    height = _image_height(picture, _PANEL_WIDTH_IN)
-    figure = new_figure(_PANEL_WIDTH_IN, round(height + _FOOT_IN, 2))
-    _draw_panel(figure, upright(picture), panel, (0.0, _FOOT_IN, _PANEL_WIDTH_IN, height))
+@lru_cache(maxsize=32)
+def render_picture(picture: Picture, panel: Panel, width_in: float = 4.8, dpi: int = DPI) -> bytes:
+    """One panel of a picture as a PNG with its legend or colour bar beneath the image.
+
+    ``width_in`` is the printed width in inches: letters and lines keep their size on paper at any width.
+    """
+    height = _image_height(picture, width_in)
+    figure = new_figure(width_in, round(height + _FOOT_IN, 2), dpi)
+    _draw_panel(figure, upright(picture), panel, (0.0, _FOOT_IN, width_in, height))
     return png_bytes(figure)
 
 
@@ -114,7 +121,7 @@ def _draw_panel(figure: Any, picture: Picture, panel: Panel, box: tuple[float, f
         _draw_organs(axes, picture)
     if panel == "found":
         _draw_regions(axes, picture)
-        _draw_legend(figure, picture, (left, bottom - 0.32, width))
+        _draw_legend(figure, picture, (left, bottom - 0.5, width))
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
 
@@ -130,7 +137,7 @@ def _draw_heat(figure: Any, axes: Any, picture: Picture, place: tuple[float, flo
     image_bar = figure.colorbar(image, cax=bar, orientation="horizontal")
     image_bar.outline.set_visible(False)
     image_bar.solids.set_alpha(1.0)
-    bar.tick_params(colors=MUTED, labelsize=8, labelfontfamily="DejaVu Sans", length=2, pad=1.5)
+    bar.tick_params(colors=MUTED, labelsize=8, labelfontfamily=FONT, length=2, pad=1.5)
 
 
 def _draw_organs(axes: Any, picture: Picture) -> None:
@@ -144,9 +151,9 @@ def _draw_organs(axes: Any, picture: Picture) -> None:
             levels=[0.5],
             colors=[colour],
             linestyles=style,
-            linewidths=1.6,
+            linewidths=1.4,
         )
-        lines.set_path_effects(halo(2.8))
+        lines.set_path_effects(halo(2.6))
 
 
 def _organs(picture: Picture) -> dict[str, Mask]:
@@ -171,15 +178,17 @@ def _draw_legend(figure: Any, picture: Picture, place: tuple[float, float, float
     entries = [(name, *_ORGANS[name]) for name in _organs(picture)]
     entries += [(kind, *_REGIONS[kind]) for kind in dict.fromkeys(box[0] for box in picture.boxes)]
     left, bottom, width = place
-    axes = bare(axes_inches(figure, left, bottom, width, 0.26))
+    axes = bare(axes_inches(figure, left, bottom, width, 0.46))
     axes.set_xlim(0, width)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 2)
     if not entries:
-        words(axes, 0.0, 0.5, "No organ or region was outlined.", va="center", fontsize=8, color=MUTED)
-    step = width / max(len(entries), 3)
+        words(axes, 0.0, 1.5, "No organ or region was outlined.", va="center", fontsize=8, color=MUTED)
+    across = _MOST_ACROSS if len(entries) > _MOST_ACROSS else max(len(entries), 1)
+    step = min(width / across, 1.4)
     for place_in_row, (name, colour, style) in enumerate(entries):
-        start = place_in_row * step + 0.04
-        line = Line2D([start, start + 0.3], [0.5, 0.5], color=colour, linestyle=style, linewidth=1.8)
+        start = place_in_row % across * step + 0.03
+        level = 1.5 - place_in_row // across
+        line = Line2D([start, start + 0.24], [level, level], color=colour, linestyle=style, linewidth=1.8)
         line.set_path_effects(halo(3.2))
         axes.add_line(line)
-        words(axes, start + 0.36, 0.5, name, va="center", fontsize=8, color=INK)
+        words(axes, start + 0.3, level, name, va="center", fontsize=8, color=INK)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from reportlab import rl_config
 from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Paragraph, SimpleDocTemplate
 
 from steatoscope.pipeline.outcome import Outcome, Picture
@@ -41,9 +45,7 @@ def render_pdf(outcome: Outcome) -> bytes:
     drawn = charts(outcome.report)
     pictures = [_panels(outcome, picture) for picture in outcome.pictures[:MOST_PICTURES]]
     left_out = len(outcome.pictures) - len(pictures)
-    story = partial(_story, content, drawn, pictures, left_out)
-    _, pages = _build(content, story(), total=0)
-    return _build(content, story(), total=pages)[0]
+    return _build(content, _story(content, drawn, pictures, left_out))
 
 
 def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
@@ -51,8 +53,7 @@ def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
     return clip(picture.title), [(render_picture(picture, panel), picture_caption(picture, panel)) for panel in shown]
 
 
-def _build(content: Content, story: list[Any], total: int) -> tuple[bytes, int]:
-    """Lay the story out; returns the bytes and the number of pages, which the second pass prints."""
+def _build(content: Content, story: list[Any]) -> bytes:
     stream = io.BytesIO()
     document = SimpleDocTemplate(
         stream,
@@ -68,9 +69,44 @@ def _build(content: Content, story: list[Any], total: int) -> tuple[bytes, int]:
         invariant=1,
         pageCompression=1,
     )
-    furniture = partial(_furniture, content, total)
-    document.build(story, onFirstPage=furniture, onLaterPages=furniture)
-    return stream.getvalue(), document.page
+    furniture = partial(_furniture, content)
+    with _binary_images():
+        document.build(story, onFirstPage=furniture, onLaterPages=furniture, canvasmaker=_NumberedCanvas)
+    return stream.getvalue()
+
+
+@contextmanager
+def _binary_images() -> Iterator[None]:
+    """Store image data as bytes: the library's ASCII coding is slow and a quarter larger."""
+    before = rl_config.useA85
+    rl_config.useA85 = 0
+    try:
+        yield
+    finally:
+        rl_config.useA85 = before
+
+
+class _NumberedCanvas(Canvas):  # type: ignore[misc]
+    """Keeps pages back until their number is known, then prints "page x of y" on each."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pages: list[dict[str, Any]] = []
+        self.number_height = BOTTOM
+
+    def showPage(self) -> None:
+        self._pages.append(dict(self.__dict__))
+        self._startPage()
+
+    def save(self) -> None:
+        total = len(self._pages)
+        for number, page in enumerate(self._pages, start=1):
+            self.__dict__.update(page)
+            self.setFillColor(INK)
+            self.setFont(REGULAR, 7.5)
+            self.drawRightString(PAGE_WIDTH - SIDE, self.number_height, f"Page {number} of {total}")
+            super().showPage()
+        super().save()
 
 
 def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePanels], left_out: int) -> list[Any]:
@@ -122,7 +158,7 @@ def _group(content: Content, name: str, title: str) -> list[Any]:
     return [*blocks.heading(title), *(flowable for table in tables for flowable in blocks.table(table))]
 
 
-def _furniture(content: Content, total: int, canvas: Any, document: Any) -> None:
+def _furniture(content: Content, canvas: Any, _document: Any) -> None:
     """Header and footer of one page."""
     canvas.saveState()
     top = PAGE_HEIGHT - 12 * mm
@@ -139,11 +175,11 @@ def _furniture(content: Content, total: int, canvas: Any, document: Any) -> None
     canvas.setStrokeColor(ACCENT)
     canvas.setLineWidth(1.2)
     canvas.line(SIDE, top - 2.5 * mm, PAGE_WIDTH - SIDE, top - 2.5 * mm)
-    _footer(content, total, canvas, document.page)
+    _footer(content, canvas)
     canvas.restoreState()
 
 
-def _footer(content: Content, total: int, canvas: Any, page: int) -> None:
+def _footer(content: Content, canvas: Any) -> None:
     use = Paragraph(f'<font name="{BOLD}">Intended use.</font> {escape(content.intended_use)}', styles().footer)
     _, height = use.wrap(TEXT_WIDTH, BOTTOM)
     line = 8 * mm + height + 5 * mm
@@ -154,5 +190,4 @@ def _footer(content: Content, total: int, canvas: Any, page: int) -> None:
     canvas.setFillColor(INK)
     canvas.setFont(BOLD, 8)
     canvas.drawString(SIDE, line - 3.6 * mm, content.banner)
-    canvas.setFont(REGULAR, 7.5)
-    canvas.drawRightString(PAGE_WIDTH - SIDE, line - 3.6 * mm, f"Page {page} of {total}")
+    canvas.number_height = line - 3.6 * mm
