@@ -149,10 +149,15 @@ def frames(file: DicomFile, shape: PixelLayout, max_bytes: int) -> Iterator[Arra
     else:
         raise SteatoscopeError("E_FORMAT", path=path, cause=f"The transfer syntax {file.syntax} is not supported.")
     ready = _prepared(found, raw, file, shape)
+    blank = file.syntax not in NATIVE
     for frame in _own(raw, file, shape) if file.syntax in OWN else _decoded(ready, file, shape):
         if frame.shape[:2] != (shape.rows, shape.columns):
             raise SteatoscopeError("E_FORMAT", path=path, cause="The decoded image has another size than declared.")
+        blank = blank and bool((frame == frame.flat[0]).all())
         yield frame
+    if blank:
+        # JPEG 2000 decoders hand out an even plane for a tile that they cannot read.
+        raise SteatoscopeError("E_FORMAT", path=path, cause="The compressed image decodes to one even value.")
 
 
 def _prepared(found: FileDataset, raw: bytes, file: DicomFile, shape: PixelLayout) -> Dataset:
