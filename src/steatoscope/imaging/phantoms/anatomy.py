@@ -1,7 +1,7 @@
 """A simplified upper abdomen from smooth shapes in millimetres: size and place of the organs as in an adult on CT.
 
 Coordinates are LPS with the origin in the middle of the field of view: x to the patient's left, y to the back, z to the
-head. Organ sizes follow the usual adult ranges (liver 1.1 to 2.0 l, spleen 0.1 to 0.2 l: Prassopoulos, Eur Radiol 1997).
+head. Organs have usual adult sizes (liver 1.1 to 2.0 l; spleen 0.1 to 0.2 l: Prassopoulos, Eur Radiol 1997).
 """
 
 from __future__ import annotations
