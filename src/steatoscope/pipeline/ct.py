@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import CTScan, Study, Volume
 from steatoscope.core.measurement import Measurement
@@ -55,7 +57,8 @@ def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports
     profile = profile_named(profile_for_scale(SCALE, options.profile))
     with tracker.stage("localise"):
         fat = fat_map(scan.volume, organs.liver)
-        regions = tuple(ports.localiser(fat, organs.liver, profile.limits[0]))
+        known = organs.liver & np.isfinite(fat.data)
+        regions = tuple(ports.localiser(fat, known, profile.limits[0]))
     area = fatty_area(fat.data, organs.liver, profile.limits[0], f"CT fat map, {profile.name}")
     return _accepted(case, case.result, fat, regions, area)
 

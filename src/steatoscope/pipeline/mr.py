@@ -57,7 +57,8 @@ def analyse_mr(study: Study, scan: MRScan, options: AnalyseOptions, ports: Ports
     profile = profile_named(profile_for_scale(source.scale, options.profile))
     fat = percent_volume(source, scan)
     with tracker.stage("localise"):
-        regions = tuple(ports.localiser(fat, organs.liver, profile.limits[0]))
+        known = organs.liver & np.isfinite(fat.data)
+        regions = tuple(ports.localiser(fat, known, profile.limits[0]))
     area = fatty_area(fat.data, organs.liver, profile.limits[0], f"fat map, {profile.name}")
     return _accepted(case, source, case.reading, regions, area)
 
