@@ -124,6 +124,8 @@ def test_agent_outweighs_text() -> None:
         (OrganHU(aorta=232, kidney=175, liver=109), "arterial"),
         (OrganHU(aorta=150, portal=160, spleen=120, kidney=170), "portal_venous"),
         (OrganHU(aorta=182, kidney=117, liver=76), "enhanced"),
+        (OrganHU(aorta=180, portal=45), "enhanced"),
+        (OrganHU(portal=45), None),
         (OrganHU(aorta=150, spleen=49, kidney=29), None),
         (OrganHU(spleen=110, kidney=50), None),
         (OrganHU(liver=111), "enhanced"),

@@ -82,7 +82,8 @@ def body_mask(volume: Volume) -> Mask:
     """The patient without table and air, slice by slice: the largest soft part, with its holes (lungs, gut) filled."""
     mask = np.zeros(volume.data.shape, dtype=bool)
     for index, plane in enumerate(volume.data):
-        opened = ndimage.binary_opening(plane > BODY_THRESHOLD_HU, iterations=2)
+        eroded = ndimage.binary_erosion(plane > BODY_THRESHOLD_HU, iterations=2, border_value=1)
+        opened = ndimage.binary_dilation(eroded, iterations=2)
         labels, count = ndimage.label(opened)
         if count == 0:
             continue

@@ -18,7 +18,7 @@ from steatoscope.science.quantify.ct_header import HeaderPhase, phase_from_heade
 Phase = Literal["unenhanced", "arterial", "portal_venous", "enhanced"]
 Vote = Literal["enhanced", "unenhanced"]
 
-UNENHANCED_AT_MOST_HU: Final = {"aorta": 60.0, "spleen": 65.0, "kidney": 60.0, "portal": 60.0}
+UNENHANCED_AT_MOST_HU: Final = {"aorta": 60.0, "spleen": 65.0, "kidney": 60.0}
 ENHANCED_ABOVE_HU: Final = {"aorta": 100.0, "spleen": 85.0, "kidney": 85.0, "portal": 90.0}
 ARTERIAL_AORTA_HU: Final = 200.0
 PORTAL_VENOUS_HU: Final = 100.0
@@ -55,8 +55,9 @@ def phase_from_organs(organs: OrganHU) -> Phase | None:
 
     Unenhanced: every organ in view is low (aorta <= 60, spleen <= 65, kidney <= 60 HU); a spleen or kidney alone needs
     a margin of 5 HU. An aorta above 200 HU is arterial; an aorta of 100-200 with a portal vein of at least 100 HU is
-    portal venous. A dense spleen between low vessels and kidneys is iron, not iodine; a dense liver counts as enhanced
-    only where no organ says otherwise. Values between the limits, as noise gives them, do not vote.
+    portal venous. Values between the limits, as noise gives them, do not vote. A dense spleen between low vessels and
+    kidneys is iron, not iodine; a dense liver counts as enhanced only where no other organ votes; a dark portal vein
+    says nothing, as it is dark in the arterial phase too.
     """
     if organs.aorta is not None and organs.aorta > ARTERIAL_AORTA_HU:
         return "arterial"
@@ -74,14 +75,14 @@ def phase_from_organs(organs: OrganHU) -> Phase | None:
 
 def _votes(organs: OrganHU) -> dict[str, Vote]:
     votes: dict[str, Vote] = {}
-    for organ, limit in UNENHANCED_AT_MOST_HU.items():
+    for organ, limit in ENHANCED_ABOVE_HU.items():
         value: float | None = getattr(organs, organ)
         if value is None or not math.isfinite(value):
             continue
-        if value <= limit:
-            votes[organ] = "unenhanced"
-        elif value > ENHANCED_ABOVE_HU[organ]:
+        if value > limit:
             votes[organ] = "enhanced"
+        elif value <= UNENHANCED_AT_MOST_HU.get(organ, -math.inf):
+            votes[organ] = "unenhanced"
     return votes
 
 
