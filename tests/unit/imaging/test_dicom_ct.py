@@ -240,7 +240,7 @@ def test_the_measurable_series_is_chosen(
         ({"RescaleSlope": 0}, "E_SCALE"),
         ({"RescaleIntercept": -9000}, "E_SCALE"),
         ({"RescaleSlope": None, "RescaleIntercept": None}, "E_SCALE"),
-        ({"RescaleSlope": "1e300"}, "E_NAN"),
+        ({"RescaleSlope": "1e300"}, "E_FORMAT"),
         ({"Rows": None}, "E_FORMAT"),
         ({"Rows": 33}, "E_TRUNCATED"),
         ({"Rows": 16}, "E_SIZE"),

@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dicom_factory import base, disk, mr_slice, put, set_pixels, write
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.sequence import Sequence
+from dicom_factory import disk, mr_slice, put, set_pixels, write
+from dicom_mr_factory import SLICES, TIMES, all_parts, enhanced, fat, map_slice, part_slice, signal
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import MRScan, Study
 from steatoscope.imaging.io.dicom_study import read_dicom_study
 from steatoscope.imaging.io.options import ReadOptions
-
-TIMES = (1.2, 3.2, 5.2)
-SLICES = 5
 
 
 def read(paths: list[Path], **options: Any) -> Study:
@@ -33,35 +29,6 @@ def refused(paths: list[Path]) -> str:
     with pytest.raises(SteatoscopeError) as caught:
         read(paths)
     return caught.value.code
-
-
-def signal() -> np.ndarray:
-    """Complex echoes (echo, slice, row, column) whose phase turns through the whole circle."""
-    y, x = np.mgrid[:32, :32]
-    parts = []
-    for e in range(3):
-        phase = 2 * np.pi * (0.07 * x + 0.11 * y + 0.3 * e)
-        parts.append([(1500 - 100 * e - 10 * z) * np.exp(1j * phase) for z in range(SLICES)])
-    return np.array(parts)
-
-
-def part_slice(echo: int, index: int, part: str, **tags: Any) -> FileDataset:
-    """One component of one echo, stored as a scanner would: phase unsigned with Siemens' rescale, parts signed."""
-    value = signal()[echo, index]
-    ds = mr_slice(index, EchoTime=TIMES[echo], ImageType=["ORIGINAL", "PRIMARY", part], InstanceNumber=None)
-    if part == "M":
-        set_pixels(ds, np.rint(np.abs(value)).astype(np.uint16), 12)
-    elif part == "P":
-        stored = np.floor((np.angle(value) + np.pi) / (2 * np.pi) * 4096).clip(0, 4095)
-        set_pixels(ds, stored.astype(np.uint16), 12)
-        ds.RescaleSlope, ds.RescaleIntercept = 2, -4096
-    else:
-        set_pixels(ds, np.rint(value.real if part == "R" else value.imag).astype(np.int16))
-    return put(ds, tags)
-
-
-def all_parts(parts: str) -> list[FileDataset]:
-    return [part_slice(e, z, part) for part in parts for e in range(3) for z in range(SLICES)]
 
 
 def check(scan: MRScan, kind: str) -> None:
@@ -90,6 +57,7 @@ def test_trains_over_several_series(tmp_path: Path, by: str) -> None:
         part = "MP".index(ds.ImageType[2]) if by != "echo" else 0
         ds.SeriesInstanceUID, ds.SeriesNumber = f"1.2.{echo}.{part + 1}", 2 * echo + part
     check(mr(read(write(tmp_path, *sets))), "complex")
+    check(mr(read(write(tmp_path, *sets), series=sets[-1].SeriesInstanceUID)), "complex")
 
 
 def test_a_repeated_acquisition_is_another_train(tmp_path: Path) -> None:
@@ -183,19 +151,6 @@ def test_two_point_and_plain_series(tmp_path: Path) -> None:
     assert plain.anatomy.unit == "au"
 
 
-def fat(top: float) -> np.ndarray:
-    """A fat-fraction map over the whole body: lean core, fatty rim, in units where pure fat is ``top``."""
-    y, x = np.mgrid[:32, :32]
-    radius = np.hypot(y - 16, x - 16)
-    return np.where(radius > 15, 0.0, np.where(radius > 11, 0.92, 0.06)) * top
-
-
-def map_slice(index: int, stored: np.ndarray, **tags: Any) -> FileDataset:
-    ds = mr_slice(index, ImageType=["DERIVED", "PRIMARY", "FAT_FRACTION"], SeriesDescription="PDFF")
-    set_pixels(ds, np.rint(stored).astype(np.uint16), 12)
-    return put(ds, tags)
-
-
 @pytest.mark.parametrize(
     ("top", "tags"),
     [
@@ -236,40 +191,9 @@ def test_the_map_is_shown_on_the_water_image_beside_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(mr(study).anatomy.data[0], disk(high=2000, low=10))
 
 
-def enhanced(order: list[tuple[int, int, str]]) -> FileDataset:
-    """An Enhanced MR object with one frame for each (echo, slice, component)."""
-    frames = []
-    for e, z, part in order:
-        frames.append(part_slice(e, z, part).pixel_array)
-    ds = base("1.2.840.10008.5.1.4.1.1.4.1", "MR", np.array(frames).astype(np.uint16))
-    ds.MagneticFieldStrength, ds.ImageType = 1.5, ["ORIGINAL", "PRIMARY", "VOLUME", "MIXED"]
-    shared = Dataset()
-    measures, plane = Dataset(), Dataset()
-    measures.PixelSpacing, measures.SliceThickness = [0.8, 0.7], 4.0
-    plane.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Sequence([measures]), Sequence([plane])
-    ds.SharedFunctionalGroupsSequence = Sequence([shared])
-    ds.PerFrameFunctionalGroupsSequence = Sequence([frame_groups(*key) for key in order])
-    return ds
-
-
-def frame_groups(echo: int, index: int, part: str) -> Dataset:
-    item, place, time, kind, scale = (Dataset() for _ in range(5))
-    place.ImagePositionPatient = [-10, -20, 4.0 * index]
-    time.EffectiveEchoTime = TIMES[echo]
-    kind.ComplexImageComponent = {"M": "MAGNITUDE", "P": "PHASE"}[part]
-    kind.FrameType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
-    scale.RescaleSlope, scale.RescaleIntercept = (2, -4096) if part == "P" else (1, 0)
-    scale.RescaleType = "US"
-    item.PlanePositionSequence, item.MREchoSequence = Sequence([place]), Sequence([time])
-    item.MRImageFrameTypeSequence, item.PixelValueTransformationSequence = Sequence([kind]), Sequence([scale])
-    return item
-
-
 def test_enhanced_mr(tmp_path: Path) -> None:
     order = [(e, z, part) for z in range(SLICES) for part in "PM" for e in (2, 0, 1)]
     ds = enhanced(order)
-    ds.BitsStored, ds.HighBit = 12, 11
     study = read(write(tmp_path, ds))
     check(mr(study), "complex")
     assert study.inputs[0].frames == len(order)

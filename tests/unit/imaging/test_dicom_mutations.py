@@ -13,11 +13,12 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_factory import ct_slice, disk, encode, mr_slice, recode, us_image
+from dicom_mr_factory import SLICES, all_parts, enhanced, fat, map_slice
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.dataelem import RawDataElement
-from pydicom.tag import BaseTag, Tag
+from pydicom.tag import Tag
 
 from steatoscope.core.errors import CATALOGUE, SteatoscopeError
 from steatoscope.core.image import CTScan, MRScan, Study, USScan
@@ -70,18 +71,28 @@ def seed(name: str) -> bytes:
 
 
 @cache
-def tags_of(name: str) -> tuple[BaseTag, ...]:
-    """Top-level tags of a seed."""
-    return tuple(pydicom.dcmread(BytesIO(seed(name))).keys())
+def series(name: str) -> tuple[bytes, ...]:
+    """The files of one good series."""
+    order = [(echo, index, part) for index in range(SLICES) for part in "PM" for echo in range(3)]
+    made = {
+        "ct": lambda: [ct_slice(i, AcquisitionNumber=1, SliceLocation=3 * i) for i in range(6)],
+        "magnitude phase": lambda: all_parts("MP"),
+        "real imaginary": lambda: all_parts("RI"),
+        "fat fraction": lambda: [map_slice(z, fat(1000)) for z in range(SLICES)],
+        "enhanced": lambda: [enhanced(order)],
+        "ultrasound": lambda: [us_image(GREY // (n + 1) + 1, InstanceNumber=n) for n in range(3)],
+    }
+    return tuple(encode(ds) for ds in made[name]())
 
 
-def read(content: bytes) -> Study | SteatoscopeError:
-    """Read one file of these bytes."""
+def read(*contents: bytes) -> Study | SteatoscopeError:
+    """Read files of these bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file.dcm"
-        path.write_bytes(content)
+        paths = [Path(folder) / f"file{number:03d}.dcm" for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
         try:
-            return read_dicom_study([path], ReadOptions(max_bytes=2**26))
+            return read_dicom_study(paths, ReadOptions(max_bytes=2**26))
         except SteatoscopeError as fault:
             return fault
 
@@ -111,12 +122,12 @@ def check(result: Study | SteatoscopeError) -> None:
     assert all(len(item.sha256) == 64 and item.frames > 0 for item in result.inputs)
 
 
-def rewrite(name: str, changes: list[tuple[int, bytes | None]]) -> bytes:
-    """A seed with the raw values of some elements replaced, or the elements deleted (None)."""
+def rewrite(content: bytes, changes: list[tuple[int, bytes | None]]) -> bytes:
+    """A file with the raw values of some elements replaced, or the elements deleted (None)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ds = pydicom.dcmread(BytesIO(seed(name)))
-        known = tags_of(name)
+        ds = pydicom.dcmread(BytesIO(content))
+        known = tuple(ds.keys())
         for number, raw in changes:
             tag = known[number % len(known)]
             if tag not in ds:
@@ -179,7 +190,21 @@ RAWS = TEXTS | WORDS | st.binary(max_size=12)
 @settings(FAST, max_examples=900)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 60), st.none() | RAWS), min_size=1, max_size=3))
 def test_changed_headers(name: str, changes: list[tuple[int, bytes | None]]) -> None:
-    check(read(rewrite(name, changes)))
+    check(read(rewrite(seed(name), changes)))
+
+
+SERIES = ("ct", "magnitude phase", "real imaginary", "fat fraction", "enhanced", "ultrasound")
+CHANGE = st.tuples(st.integers(0, 60), st.none() | RAWS)
+
+
+@pytest.mark.slow
+@settings(FAST, max_examples=150)
+@given(st.sampled_from(SERIES), st.lists(st.tuples(st.integers(0, 40), CHANGE), min_size=1, max_size=3))
+def test_changed_slices_of_a_series(name: str, changes: list[tuple[int, tuple[int, bytes | None]]]) -> None:
+    files = list(series(name))
+    for number, change in changes:
+        files[number % len(files)] = rewrite(files[number % len(files)], [change])
+    check(read(*files))
 
 
 Edit = tuple[str, float, Any]
@@ -233,5 +258,12 @@ def test_a_cut_file_is_never_read(name: str, missing: int) -> None:
 @pytest.mark.parametrize("name", SEEDS)
 def test_every_seed_is_readable(name: str) -> None:
     result = read(seed(name))
+    assert isinstance(result, Study)
+    check(result)
+
+
+@pytest.mark.parametrize("name", SERIES)
+def test_every_series_is_readable(name: str) -> None:
+    result = read(*series(name))
     assert isinstance(result, Study)
     check(result)

@@ -51,11 +51,20 @@ def test_objects_that_are_no_images_are_ignored_and_listed(tmp_path: Path) -> No
     assert [note.code for note in study.notes] == ["W_IGNORED"]
 
 
-@pytest.mark.parametrize("kind", ["report", "mask", "header"])
+def directory() -> Any:
+    ds = base("1.2.840.10008.1.3.10", "", np.zeros((4, 4), np.uint8))
+    for name in list(ds.keys()):
+        del ds[name]
+    ds.FileSetID, ds.DirectoryRecordSequence = "A", []
+    return ds
+
+
+@pytest.mark.parametrize("kind", ["report", "mask", "header", "directory"])
 def test_alone_they_are_no_pixels(tmp_path: Path, kind: str) -> None:
     header = ct_slice()
     del header.PixelData
-    sets = {"report": report(), "mask": base(MASK_CLASS, "SEG", np.ones((40, 40), np.uint8)), "header": header}
+    mask = base(MASK_CLASS, "SEG", np.ones((40, 40), np.uint8))
+    sets = {"report": report(), "mask": mask, "header": header, "directory": directory()}
     assert refused(write(tmp_path, sets[kind])) == "E_NOPIXELS"
 
 

@@ -19,6 +19,7 @@ from steatoscope.imaging.io.dicom_inflate import inflate, is_deflated
 from steatoscope.imaging.io.dicom_tags import text
 
 PIXEL_KEYS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+DIRECTORY = "1.2.840.10008.1.3.10"
 UNDEFINED = 0xFFFFFFFF
 DELIMITER_BYTES = 8
 
@@ -41,8 +42,8 @@ class DicomFile:
 
     @property
     def sop_class(self) -> str:
-        """The SOP class UID, empty where absent."""
-        return text(self.header, "SOPClassUID") or ""
+        """The SOP class UID, that of a directory where it is one, empty where absent."""
+        return text(self.header, "SOPClassUID") or (DIRECTORY if "DirectoryRecordSequence" in self.header else "")
 
 
 def read_bytes(path: Path, max_bytes: int) -> bytes:
@@ -79,7 +80,8 @@ def parse(path: Path, max_bytes: int, content: bytes | None = None) -> tuple[Fil
         except Exception as fault:
             raise SteatoscopeError("E_FORMAT", path=str(path), cause="The DICOM header is damaged.") from fault
     early = early or any(" in file " in str(w.message) for w in caught)
-    if not any(name in found for name in ("SOPClassUID", "Modality", "StudyInstanceUID", "Rows")):
+    known = ("SOPClassUID", "Modality", "StudyInstanceUID", "Rows", "DirectoryRecordSequence")
+    if not any(name in found for name in known):
         raise SteatoscopeError("E_TRUNCATED" if early and content[128:132] == b"DICM" else "E_FORMAT", path=str(path))
     return found, early
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import MRScan, Volume
 from steatoscope.imaging.io.dicom_choice import is_axial, is_derived, is_secondary
 from steatoscope.imaging.io.dicom_geometry import Stack
@@ -15,7 +14,7 @@ from steatoscope.imaging.io.dicom_mr_scale import to_percent
 from steatoscope.imaging.io.dicom_mr_train import Train, anatomy_of, read_train, same_slices, trains
 from steatoscope.imaging.io.dicom_plane import Plane
 from steatoscope.imaging.io.dicom_series import grids, stacks
-from steatoscope.imaging.io.dicom_voxels import check_planes, rescaled, voxels
+from steatoscope.imaging.io.dicom_voxels import rescaled, voxels
 from steatoscope.imaging.io.options import ReadOptions
 
 PER_SECOND = frozenset({"1/S", "HZ", "S-1", "/S"})
@@ -37,7 +36,7 @@ class MRChoice:
 
 
 def choices(planes: Sequence[Plane], options: ReadOptions) -> list[MRChoice]:
-    """All ways to measure the planes, the best first."""
+    """All ways to measure the planes, the best first; only those with the series that the caller names."""
     by_kind: dict[Kind, list[Plane]] = defaultdict(list)
     echoes: dict[str, set[float]] = defaultdict(set)
     for plane in planes:
@@ -51,7 +50,8 @@ def choices(planes: Sequence[Plane], options: ReadOptions) -> list[MRChoice]:
     rates = _stacks(by_kind["r2star"], options)
     found += [_map_choice(stack, others, rates) for stack in _stacks(by_kind["pdff"], options)]
     found += [_plain(stack) for stack in rates]
-    return sorted(found, key=lambda choice: choice.rank, reverse=True)
+    named = [c for c in found if options.series is None or options.series in {s.lead.series for s in c.stacks}]
+    return sorted(named, key=lambda choice: choice.rank, reverse=True)
 
 
 def _stacks(planes: Sequence[Plane], options: ReadOptions) -> list[Stack]:
@@ -112,10 +112,3 @@ def _beside(other: Stack, stack: Stack) -> bool:
 
 def _volume(stack: Stack, options: ReadOptions) -> Volume:
     return Volume(voxels(stack.planes, rescaled, options), stack.geometry, "au")
-
-
-def check_choice(choice: MRChoice, options: ReadOptions) -> None:
-    """Refuse what cannot be read before it is decoded."""
-    if not choice.planes:
-        raise SteatoscopeError("E_NOPIXELS")
-    check_planes(choice.planes, options)

@@ -110,13 +110,17 @@ def _notes(found: _Found, ignored: Sequence[Ignored]) -> list[QualityCode]:
     return notes
 
 
+def _no_series(files: Sequence[DicomFile], options: ReadOptions) -> SteatoscopeError:
+    cause = f"No images to measure were found for series {options.series}."
+    return SteatoscopeError("E_PATH", path=str(files[0].path.parent), cause=cause)
+
+
 def _read_volume(modality: Modality, files: Sequence[DicomFile], options: ReadOptions) -> _Found:
     planes = [plane for file in files for plane in planes_of(file, layout(file, options.max_side, options.max_bytes))]
     wanted = [plane for plane in planes if options.series in (None, plane.series)]
     if not wanted:
-        cause = f"No images of series {options.series} were found."
-        raise SteatoscopeError("E_PATH", path=str(files[0].path.parent), cause=cause)
-    return _read_ct(wanted, options) if modality == "CT" else _read_mr(wanted, options)
+        raise _no_series(files, options)
+    return _read_ct(wanted, options) if modality == "CT" else _read_mr(planes, options)
 
 
 def _read_ct(planes: Sequence[Plane], options: ReadOptions) -> _Found:
@@ -146,6 +150,8 @@ def _all_stacks(planes: Sequence[Plane], options: ReadOptions) -> tuple[list[Sta
 
 def _read_mr(planes: Sequence[Plane], options: ReadOptions) -> _Found:
     ranked = choices(planes, options)
+    if not ranked:
+        raise _no_series(_files(planes), options)
     best = ranked[0]
     check_planes(best.planes, options)
     scan = best.read(options)
@@ -199,8 +205,7 @@ def _source(used: Sequence[Stack], others: Sequence[Mapping[str, Any]]) -> dict[
 def _read_us(files: Sequence[DicomFile], options: ReadOptions) -> _Found:
     wanted = [file for file in files if options.series in (None, _series(file))]
     if not wanted:
-        cause = f"No images of series {options.series} were found."
-        raise SteatoscopeError("E_PATH", path=str(files[0].path.parent), cause=cause)
+        raise _no_series(files, options)
     views = clips(us_images(wanted, options))
     scan, notes = read_us(views, options)
     source = {"views": [_view_source(view) for view in views], "other_series": []}

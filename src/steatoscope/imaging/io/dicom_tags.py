@@ -9,6 +9,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
+LARGEST = 1e12
 Key = str | tuple[int, int]
 
 
@@ -55,7 +56,7 @@ def text(header: Dataset, key: Key) -> str | None:
 
 
 def numbers(header: Dataset, key: Key, count: int) -> tuple[float, ...] | None:
-    """Exactly ``count`` finite numbers, or None."""
+    """Exactly ``count`` numbers that are finite and not beyond any physical quantity, or None."""
     found = value(header, key)
     parts = list(found) if isinstance(found, MultiValue | list | tuple) else [found]
     if found is None or len(parts) != count:
@@ -64,7 +65,7 @@ def numbers(header: Dataset, key: Key, count: int) -> tuple[float, ...] | None:
         result = tuple(float(part) for part in parts)
     except Exception:
         return None
-    return result if all(math.isfinite(part) for part in result) else None
+    return result if all(math.isfinite(part) and abs(part) <= LARGEST for part in result) else None
 
 
 def number(header: Dataset, key: Key) -> float | None:

@@ -17,6 +17,7 @@ TISSUE = 1
 CENTIMETRES = 3
 LOW_PRIORITY = 1
 DISAGREEMENT = 0.01
+SLOWEST_RATE = 1e-3
 PIXEL_LIMITS_MM = (1e-4, 100.0)
 Box = tuple[int, int, int, int]
 
@@ -128,4 +129,4 @@ def frame_time_ms(header: Dataset) -> float | None:
     if stated is not None:
         return stated
     rate = positive(header, "CineRate") or positive(header, "RecommendedDisplayFrameRate")
-    return None if rate is None else 1000.0 / rate
+    return None if rate is None or rate < SLOWEST_RATE else 1000.0 / rate
