@@ -27,7 +27,7 @@ from steatoscope.service.report.canvas import (
 from steatoscope.service.report.formatting import compact, fixed, signed
 
 _WIDTH_IN: Final = 6.8
-_SIDE_IN: Final = 0.35
+_SIDE_IN: Final = 0.15
 _CURVE: Final = "#9cc3de"
 _BEYOND: Final = "#f3b562"
 _SAME_Z: Final = 0.02
@@ -71,9 +71,11 @@ def _attenuation_picture(part: BaselinePart, attenuation: float) -> bytes:
     figure, axes = _stage()
     _draw_curve(axes, x, density, beyond=None)
     _draw_patient(axes, attenuation, f"this patient {fixed(attenuation)} HU", (low, high))
-    return _finish(
-        figure, axes, (low, high), "unenhanced liver attenuation, HU (a low value stands for much fat)", part
-    )
+    if part.healthy_upper_limit is not None:
+        limit = f"healthy upper limit {compact(part.healthy_upper_limit)} % fat: see the grade scale"
+        figure_words(figure, _WIDTH_IN - _SIDE_IN, 0.1, limit, fontsize=8.5, color=MUTED, ha="right")
+    label = "unenhanced liver attenuation, HU (a low value stands for much fat)"
+    return _finish(figure, axes, (low, high), label, part)
 
 
 def _score_picture(part: BaselinePart, score: float) -> bytes:
@@ -81,9 +83,9 @@ def _score_picture(part: BaselinePart, score: float) -> bytes:
     figure, axes = _stage()
     for reach, shade in ((2.0, "#e3edf5"), (1.0, _CURVE)):
         axes.axvspan(-reach, reach, ymin=0.0, ymax=0.3, color=shade, linewidth=0)
-    words(axes, 0.0, 0.15, "usual range of the reference (±1, ±2)", ha="center", va="center", fontsize=8)
+    words(axes, 0.0, 0.36, "usual range of the reference group (±1, ±2)", ha="center", fontsize=8, color=MUTED)
     kind = "robust z" if part.percentile is None else "z"
-    _draw_patient(axes, score, f"this patient: {kind} = {signed(score)}", (low, high), height=0.55)
+    _draw_patient(axes, score, f"this patient: {kind} = {signed(score)}", (low, high), height=0.62)
     return _finish(figure, axes, (low, high), f"{kind} (0 is the middle of the reference group)", part)
 
 

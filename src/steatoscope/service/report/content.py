@@ -83,7 +83,7 @@ def present(report: Report) -> Content:
         refusal=_refusal(report, say),
         status=report.quality.status,
         status_text=wording.STATUS[report.quality.status],
-        remarks=tuple((remark.code, say(remark.message)) for remark in report.quality.codes),
+        remarks=_remarks(report, say),
         baseline=_baseline(report, say),
         tables=all_tables(report, say),
         confounders=(*wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS),
@@ -189,6 +189,12 @@ def _refusal(report: Report, say: Discretion) -> Refusal | None:
         category_rule=say(category.rule) if category else "",
         kept=kept or "Nothing else could be measured.",
     )
+
+
+def _remarks(report: Report, say: Discretion) -> tuple[tuple[str, str], ...]:
+    """The quality remarks, without the error that the refusal box already tells."""
+    told = report.error.code if report.error is not None else ""
+    return tuple((part.code, say(part.message)) for part in report.quality.codes if part.code != told)
 
 
 def _baseline(report: Report, say: Discretion) -> tuple[str, str] | None:

@@ -33,6 +33,7 @@ class Discretion:
         """The text on one line, clipped, with file names and absolute paths replaced by ``[file]``."""
         for name in self.hidden:
             text = text.replace(name, "[file]")
+        text = text.replace(">=", "≥").replace("<=", "≤")
         return clip(_ABSOLUTE.sub("[file]", text))
 
 

@@ -10,9 +10,8 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from reportlab import rl_config
-from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Paragraph, SimpleDocTemplate
+from reportlab.lib.units import inch, mm
+from reportlab.platypus import CallerMacro, Paragraph, SimpleDocTemplate
 
 from steatoscope.pipeline.outcome import Outcome, Picture
 from steatoscope.service.report import pdf_blocks as blocks
@@ -36,6 +35,9 @@ from steatoscope.service.report.pdf_style import (
 )
 
 MOST_PICTURES: Final = 4
+PRINT_DPI: Final = 250
+FRAME_PADDING: Final = 6.0
+_TOTAL: Final = "total-pages"
 PicturePanels = tuple[str, list[tuple[bytes, str]]]
 
 
@@ -50,17 +52,21 @@ def render_pdf(outcome: Outcome) -> bytes:
 
 def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
     shown = panels_shown(outcome.report, picture)
-    return clip(picture.title), [(render_picture(picture, panel), picture_caption(picture, panel)) for panel in shown]
+    width_in = blocks.panel_width(len(shown)) / inch
+    return clip(picture.title), [
+        (render_picture(picture, panel, width_in, PRINT_DPI), picture_caption(picture, panel)) for panel in shown
+    ]
 
 
 def _build(content: Content, story: list[Any]) -> bytes:
+    """Lay the story out; the count of pages is a form that every footer shows and the last block fills in."""
     stream = io.BytesIO()
     document = SimpleDocTemplate(
         stream,
         pagesize=(PAGE_WIDTH, PAGE_HEIGHT),
-        leftMargin=SIDE,
-        rightMargin=SIDE,
-        topMargin=TOP,
+        leftMargin=SIDE - FRAME_PADDING,
+        rightMargin=SIDE - FRAME_PADDING,
+        topMargin=TOP - FRAME_PADDING,
         bottomMargin=BOTTOM,
         title=content.title,
         author=content.product,
@@ -70,8 +76,9 @@ def _build(content: Content, story: list[Any]) -> bytes:
         pageCompression=1,
     )
     furniture = partial(_furniture, content)
+    total = CallerMacro(drawCallable=_fill_in_total, wrapCallable=_no_space)
     with _binary_images():
-        document.build(story, onFirstPage=furniture, onLaterPages=furniture, canvasmaker=_NumberedCanvas)
+        document.build([*story, total], onFirstPage=furniture, onLaterPages=furniture)
     return stream.getvalue()
 
 
@@ -86,27 +93,19 @@ def _binary_images() -> Iterator[None]:
         rl_config.useA85 = before
 
 
-class _NumberedCanvas(Canvas):  # type: ignore[misc]
-    """Keeps pages back until their number is known, then prints "page x of y" on each."""
+def _no_space(_block: Any, _width: float, _height: float) -> tuple[float, float]:
+    return 0.0, 0.0
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._pages: list[dict[str, Any]] = []
-        self.number_height = BOTTOM
 
-    def showPage(self) -> None:
-        self._pages.append(dict(self.__dict__))
-        self._startPage()
-
-    def save(self) -> None:
-        total = len(self._pages)
-        for number, page in enumerate(self._pages, start=1):
-            self.__dict__.update(page)
-            self.setFillColor(INK)
-            self.setFont(REGULAR, 7.5)
-            self.drawRightString(PAGE_WIDTH - SIDE, self.number_height, f"Page {number} of {total}")
-            super().showPage()
-        super().save()
+def _fill_in_total(block: Any) -> None:
+    """Define the form that every footer shows after its page number; drawn last, when the count is known."""
+    canvas = block.canv
+    pages = canvas.getPageNumber()
+    canvas.beginForm(_TOTAL)
+    canvas.setFont(REGULAR, 7.5)
+    canvas.setFillColor(INK)
+    canvas.drawString(0, 0, f"of {pages}")
+    canvas.endForm()
 
 
 def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePanels], left_out: int) -> list[Any]:
@@ -158,7 +157,7 @@ def _group(content: Content, name: str, title: str) -> list[Any]:
     return [*blocks.heading(title), *(flowable for table in tables for flowable in blocks.table(table))]
 
 
-def _furniture(content: Content, canvas: Any, _document: Any) -> None:
+def _furniture(content: Content, canvas: Any, document: Any) -> None:
     """Header and footer of one page."""
     canvas.saveState()
     top = PAGE_HEIGHT - 12 * mm
@@ -175,11 +174,11 @@ def _furniture(content: Content, canvas: Any, _document: Any) -> None:
     canvas.setStrokeColor(ACCENT)
     canvas.setLineWidth(1.2)
     canvas.line(SIDE, top - 2.5 * mm, PAGE_WIDTH - SIDE, top - 2.5 * mm)
-    _footer(content, canvas)
+    _footer(content, canvas, document.page)
     canvas.restoreState()
 
 
-def _footer(content: Content, canvas: Any) -> None:
+def _footer(content: Content, canvas: Any, page: int) -> None:
     use = Paragraph(f'<font name="{BOLD}">Intended use.</font> {escape(content.intended_use)}', styles().footer)
     _, height = use.wrap(TEXT_WIDTH, BOTTOM)
     line = 8 * mm + height + 5 * mm
@@ -190,4 +189,7 @@ def _footer(content: Content, canvas: Any) -> None:
     canvas.setFillColor(INK)
     canvas.setFont(BOLD, 8)
     canvas.drawString(SIDE, line - 3.6 * mm, content.banner)
-    canvas.number_height = line - 3.6 * mm
+    canvas.setFont(REGULAR, 7.5)
+    canvas.drawRightString(PAGE_WIDTH - SIDE - 7.5 * mm, line - 3.6 * mm, f"Page {page}")
+    canvas.translate(PAGE_WIDTH - SIDE - 6.7 * mm, line - 3.6 * mm)
+    canvas.doForm(_TOTAL)

@@ -13,7 +13,7 @@ from reportlab.platypus import CondPageBreak, Image, KeepTogether, Paragraph, Sp
 from steatoscope.service.report import tables
 from steatoscope.service.report.content import Content, Headline, Refusal
 from steatoscope.service.report.illustrations import Chart
-from steatoscope.service.report.pdf_style import LINE, SOFT, STATUS_COLOURS, TEXT_WIDTH, styles
+from steatoscope.service.report.pdf_style import INK, LINE, SOFT, STATUS_COLOURS, TEXT_WIDTH, styles
 
 _PANEL_GAP: Final = 3 * mm
 _TALLEST_PANEL: Final = 95 * mm
@@ -32,7 +32,7 @@ def heading(words: str) -> list[Any]:
 def facts(content: Content) -> list[Any]:
     """The strip of facts under the page header."""
     cells = [[text(name, styles().label), text(value, styles().strong)] for name, value in content.facts]
-    shares = (0.3, 0.25, 0.22, 0.23)
+    shares = (0.24, 0.28, 0.24, 0.24)
     return [_grid([cells], [TEXT_WIDTH * share for share in shares]), Spacer(0, 2 * mm)]
 
 
@@ -75,7 +75,9 @@ def refusal(part: Refusal) -> list[Any]:
 
 
 def quality(content: Content) -> list[Any]:
-    """The quality status with its coded remarks."""
+    """The quality status with its coded remarks; nothing where the refusal box has told all."""
+    if content.refusal is not None and not content.remarks:
+        return []
     colour, ground = STATUS_COLOURS[content.status]
     lines = [text(content.status_text, styles().strong)]
     lines += [text(f"{code}: {message}", styles().cell) for code, message in content.remarks]
@@ -87,10 +89,15 @@ def chart(part: Chart) -> Any:
     return _image(part.png, TEXT_WIDTH, 90 * mm)
 
 
+def panel_width(count: int) -> float:
+    """The printed width in points of each of ``count`` panels side by side."""
+    across = max(count, 2)
+    return float((TEXT_WIDTH - (across - 1) * _PANEL_GAP) / across)
+
+
 def picture_row(title: str, panels: Sequence[tuple[bytes, str]]) -> list[Any]:
     """One picture's panels side by side with their captions, kept on one page."""
-    across = max(len(panels), 2)
-    width = (TEXT_WIDTH - (across - 1) * _PANEL_GAP) / across
+    width = panel_width(len(panels))
     cells = [[_image(png, width, _TALLEST_PANEL), text(caption, styles().note)] for png, caption in panels]
     row = _grid([cells], [width + _PANEL_GAP] * (len(cells) - 1) + [width])
     return [KeepTogether([text(title, styles().subheading), row])]
@@ -130,14 +137,20 @@ def bullets(lines: Sequence[str]) -> list[Any]:
 def sign_off(content: Content) -> Any:
     """The lines that the reviewing clinician signs."""
     look = styles()
-    cells = [text(name, look.label) for name in content.review_lines]
-    lines = Table([cells], colWidths=[TEXT_WIDTH / len(cells)] * len(cells), rowHeights=[13 * mm], hAlign="LEFT")
+    cells: list[Any] = []
+    for name in content.review_lines:
+        cells += [text(name, look.label), ""]
+    cells.pop()
+    gap = 5 * mm
+    width = (TEXT_WIDTH - gap * (len(cells) // 2)) / (len(cells) // 2 + 1)
+    widths = [gap if column % 2 else width for column in range(len(cells))]
+    lines = Table([cells], colWidths=widths, rowHeights=[14 * mm], hAlign="LEFT")
     lines.setStyle(
         TableStyle(
             [
                 ("VALIGN", (0, 0), (-1, -1), "TOP"),
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                *(("LINEBELOW", (column, 0), (column, 0), 0.8, look.body.textColor) for column in range(len(cells))),
+                *(("LINEBELOW", (column, 0), (column, 0), 0.8, INK) for column in range(0, len(cells), 2)),
             ]
         )
     )

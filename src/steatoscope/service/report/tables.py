@@ -108,7 +108,7 @@ def _regions(report: Report, say: Discretion) -> Table:
 
 def _region(part: RegionPart, say: Discretion) -> tuple[str, ...]:
     x0, y0, x1, y1, layer = part.box
-    sizes = (part.size_ml, "mL"), (part.size_mm2, "mm2"), (part.size_px, "pixels")
+    sizes = (part.size_ml, "cm³"), (part.size_mm2, "mm2"), (part.size_px, "pixels")
     size = next((quantity(float(value), unit) for value, unit in sizes if value is not None), wording.NOT_MEASURED)
     place = f"x {x0}–{x1}, y {y0}–{y1}, image {layer + 1}"
     return wording.REGION_KINDS[part.kind], fixed(part.score, 2), size, place, say(part.detector)

@@ -8,9 +8,7 @@ from typing import Final
 PRODUCT: Final = "Steatoscope"
 TITLE: Final = "Liver fat report"
 BANNER: Final = "Decision support – review required"
-REVIEW: Final = (
-    "I have reviewed the images, the outlines and the values above, and agree  /  agree as amended  /  do not agree."
-)
+REVIEW: Final = "Images, outlines and values reviewed:   ☐ agree    ☐ agree as amended    ☐ do not agree"
 REVIEW_LINES: Final = ("Name and role", "Signature", "Date", "Amendments")
 NOT_MEASURED: Final = "not measured"
 
@@ -21,7 +19,7 @@ STATUS: Final = MappingProxyType(
     {
         "ok": "Quality: no remarks",
         "warn": "Quality: usable with remarks",
-        "refused": "Result withheld",
+        "refused": "Further remarks",
     }
 )
 CATEGORIES: Final = MappingProxyType(
@@ -96,7 +94,7 @@ UNITS: Final = MappingProxyType(
         "au": "a.u.",
     }
 )
-DIGITS: Final = MappingProxyType({"%": 1, "HU": 1, "s⁻¹": 1, "mL": 0, "cm³": 0, "mm²": 0, "": 2, "ms": 1, "mm": 1})
+DIGITS: Final = MappingProxyType({"%": 1, "HU": 1, "s⁻¹": 1, "mL": 0, "cm³": 1, "mm²": 0, "": 2, "ms": 1, "mm": 1})
 REGION_KINDS: Final = MappingProxyType({"fatty": "Fatty region", "spared": "Spared region", "lesion": "Focal region"})
 
 SHARED_CONFOUNDERS: Final = (
