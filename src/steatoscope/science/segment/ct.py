@@ -62,8 +62,8 @@ def _organs(canonical: Floats, frame: Frame, torso: Torso, notes: tuple[str, ...
     liver = find_liver(torso, lumen)
     none = np.zeros(torso.hu.shape, dtype=bool)
     taken = none if liver is None else liver.mask
-    spleen = find_spleen(torso, taken | lumen)
-    kidney = find_kidneys(torso, taken | lumen if spleen is None else taken | lumen | spleen.mask, taken)
+    kidney = find_kidneys(torso, taken | lumen, taken)
+    spleen = find_spleen(torso, taken | lumen if kidney is None else taken | lumen | kidney.mask)
     found = {"liver": liver, "spleen": spleen, "kidney": kidney}
     masks = {name: _settled(canonical, frame, organ) for name, organ in found.items() if organ is not None}
     hu: dict[str, float | None] = {name: None if organ is None else organ.centre for name, organ in found.items()}

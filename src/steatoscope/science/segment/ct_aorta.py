@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from steatoscope.core.image import Floats, Mask
 from steatoscope.science.segment.canonical import Triple
-from steatoscope.science.segment.morphology import closed, depth_mm, dilated, disc, disc_mean, gaussian_mm
+from steatoscope.science.segment.morphology import closed, depth_mm, dilated, disc_mean, gaussian_mm
 
 RADII_MM = (8.0, 10.0, 12.0, 14.0)
 CANDIDATES = 10
@@ -64,7 +64,7 @@ def vertebra(plane: Floats, spine: NDArray[np.float64], spacing: Triple) -> Mask
 
     Openings of rising width part it from a bright aorta in front, until its height is a vertebra's.
     """
-    none = np.zeros(plane.shape, dtype=bool)
+    none: Mask = np.zeros(plane.shape, dtype=bool)
     solid = np.asarray(ndimage.binary_fill_holes(closed((plane > VERTEBRA_HU)[None], spacing, 3.0)[0]))
     depth = depth_mm(solid[None], spacing)[0]
     rows, cols = np.indices(plane.shape)
@@ -76,10 +76,10 @@ def vertebra(plane: Floats, spine: NDArray[np.float64], spacing: Triple) -> Mask
         nearest = ndimage.minimum(away, labels, np.arange(1, count + 1))
         if nearest.min() > 28.0:
             return none
-        core = labels == int(np.argmin(nearest)) + 1
+        core = np.asarray(labels == int(np.argmin(nearest)) + 1)
         height = float(np.ptp(np.flatnonzero(core.any(axis=1)))) * spacing[1] + 2.0 * radius
         if height <= VERTEBRA_HEIGHT_MM:
-            return dilated(core[None], spacing, radius + 1.0)[0]
+            return np.asarray(dilated(core[None], spacing, radius + 1.0)[0])
     return none
 
 
@@ -125,22 +125,15 @@ def _disc_score(window: Floats, spacing: Triple, radius: float) -> tuple[NDArray
     flat = window[None]
     mean = disc_mean(flat, spacing, radius - 2.0)[0]
     spread = np.sqrt(np.maximum(disc_mean(flat**2, spacing, radius - 2.0)[0] - mean**2, 0.0))
-    outer = disc(spacing, radius + 4.0).sum()
-    inner = disc(spacing, radius + 1.0).sum()
-    share = np.zeros(window.shape)
-    for level in (15.0, 40.0):
-        # the ring counts as different where it leaves the disc's own attenuation
-        share += 0.5 * _ring_share(window, mean, level, spacing, radius, outer - inner)
+    share = _ring_share(window, mean, spacing, radius)
     even = np.exp(-0.5 * (spread / np.maximum(10.0, 0.07 * np.abs(mean))) ** 2)
     tissue = (mean > 10.0) & (mean < 480.0)
     bright = 1.0 + 0.4 * np.clip((mean - 70.0) / 80.0, 0.0, 1.0)
     return np.where(tissue, share * even * bright, 0.0), mean
 
 
-def _ring_share(
-    window: Floats, mean: Floats, level: float, spacing: Triple, radius: float, area: float
-) -> NDArray[np.float64]:
-    """Share of ring pixels that differ from the disc's mean by more than ``level``, by shifting the window."""
+def _ring_share(window: Floats, mean: Floats, spacing: Triple, radius: float) -> NDArray[np.float64]:
+    """Share of the ring around each disc that leaves the disc's mean by 15 HU (half a point) or 40 HU (a point)."""
     ry, rx = (int(np.ceil((radius + 4.0) / s)) for s in spacing[1:])
     padded = np.pad(window, ((ry, ry), (rx, rx)), mode="edge")
     total = np.zeros(window.shape)
@@ -149,7 +142,8 @@ def _ring_share(
         for dx in range(-rx, rx + 1):
             if radius + 1.0 < np.hypot(dy * spacing[1], dx * spacing[2]) <= radius + 4.0:
                 part = padded[ry + dy : ry + dy + window.shape[0], rx + dx : rx + dx + window.shape[1]]
-                total += np.abs(part - mean) > level
+                away = np.abs(part - mean)
+                total += 0.5 * (away > 15.0) + 0.5 * (away > 40.0)
                 count += 1
     return total / max(count, 1)
 

@@ -49,9 +49,13 @@ def _before(torso: Torso, margin: float) -> Floats:
 
 def trunk_slices(torso: Torso) -> Mask:
     """Slices that can belong to an adult's trunk: a spine in place, and wider than a head or thigh."""
-    columns = torso.body.any(axis=1)
-    width = np.array([np.ptp(np.flatnonzero(line)) + 1 if line.any() else 0 for line in columns]) * torso.spacing[2]
+    width = np.array([_width(plane) for plane in torso.body]) * torso.spacing[2]
     return np.asarray((torso.spine_bone >= MIN_SPINE_BONE) & (width >= WIDTH_MM[0]) & (width <= WIDTH_MM[1]))
+
+
+def _width(plane: Mask) -> int:
+    columns = np.flatnonzero(plane.any(axis=0))
+    return int(columns[-1] - columns[0]) + 1 if columns.size else 0
 
 
 def find_liver(torso: Torso, vessel: Mask | None = None) -> Organ | None:

@@ -21,7 +21,7 @@ MIN_KIDNEY_SCORE = 0.1
 
 def find_spleen(torso: Torso, taken: Mask) -> Organ | None:
     """The spleen on the coarse grid: an even compartment at the left posterior wall, outside ``taken``."""
-    across = np.clip((torso.u - 0.3) / 0.3, 0.0, 1.0)
+    across = np.clip((torso.u - 0.4) / 0.35, 0.0, 1.0)
     front = np.clip((torso.v + 0.55) / 0.2, 0.0, 1.0)
     back = np.clip((0.15 + 1.2 * np.clip(torso.u - 0.25, 0.0, 1.0) - torso.v) / 0.15, 0.0, 1.0)
     free = torso.inner & ~taken & trunk_slices(torso)[:, None, None]
@@ -52,7 +52,7 @@ def _lateral(torso: Torso, core: Compartment) -> bool:
 
 
 def find_kidneys(torso: Torso, taken: Mask, liver: Mask) -> Organ | None:
-    """Kidneys on the coarse grid, beside the spine, outside ``taken``, from the liver's top to 60 mm below it.
+    """Kidneys on the coarse grid, beside the spine, outside ``taken``, from the liver's top to 30 mm below it.
 
     ``centre`` is their 70th percentile in HU, so that an enhanced cortex shows.
     """
@@ -74,27 +74,22 @@ def find_kidneys(torso: Torso, taken: Mask, liver: Mask) -> Organ | None:
 
 
 def _near_liver(torso: Torso, liver: Mask) -> Mask:
-    """Slices from 60 mm below the liver to its top; all where no liver was found."""
+    """Slices from 30 mm below the liver to its top; all where no liver was found."""
     rows = np.flatnonzero(liver.any(axis=(1, 2)))
     index = np.arange(len(liver))
     if rows.size == 0:
         return np.ones(len(liver), dtype=bool)
-    return np.asarray((index >= rows.min() - 60.0 / torso.spacing[0]) & (index <= rows.max()))
+    return np.asarray((index >= rows.min() - 30.0 / torso.spacing[0]) & (index <= rows.max()))
 
 
 def _kidney(torso: Torso, solid: Mask, place: Floats) -> tuple[Mask, Mask] | None:
-    """One kidney and its core: the best placed thick piece that fat or another attenuation sets apart."""
-    labels, count = ndimage.label(eroded(solid, torso.spacing, 7.0))
-    if count == 0:
-        return None
-    index = np.arange(1, count + 1)
-    score = ndimage.sum_labels(place, labels, index) * torso.voxel_ml
-    score[ndimage.mean(place, labels, index) < 0.35] = 0.0
-    for k in np.argsort(-score)[:3]:
-        seed = labels == index[k]
-        piece = dilated(seed, torso.spacing, 8.0) & solid
-        if score[k] >= MIN_KIDNEY_SCORE and _apart(torso, piece):
-            return piece, dilated(seed, torso.spacing, 3.0) & solid
+    """One kidney and its core: the best placed even piece that fat or another attenuation sets apart."""
+    for core in cores(torso, solid, np.where(solid, place, 0.0).astype(np.float32), 5.0)[:4]:
+        near = solid & (np.abs(torso.hu - core.centre) < 40.0)
+        piece = dilated(core.mask, torso.spacing, 7.0) & near
+        placed = float(place[core.mask].mean()) > 0.35 and core.score >= MIN_KIDNEY_SCORE
+        if placed and _apart(torso, piece):
+            return piece, dilated(core.mask, torso.spacing, 3.0) & near
     return None
 
 

@@ -47,7 +47,7 @@ class Torso:
     @property
     def single(self) -> bool:
         """Whether there are too few slices for 3-D reasoning."""
-        return self.hu.shape[0] * self.spacing[0] < 15.0 or self.hu.shape[0] < 3
+        return bool(self.hu.shape[0] * self.spacing[0] < 15.0 or self.hu.shape[0] < 3)
 
     def millimetres_from_spine(self) -> tuple[Floats, Floats]:
         """Distance of each voxel to the spine centre: rows (back positive) and columns (left positive)."""
