@@ -2,10 +2,11 @@
 
 The statistic is ``|sum F| / (|sum W| + |sum F|)`` of complex sums, which has no noise floor. Before summing, each
 voxel is turned by the local phase of its signal, so that a phase that drifts over the liver does not cancel. Voxels
-far from the median (three scaled median deviations: vessels, bile, borders) are left out where they are few. The interval
-joins a bootstrap over blocks of voxels with a model term: repeatability between examinations of 0.45 points (Tyagi,
-Abdom Imaging 2015) and 3 % of the value (slope of 0.97 against spectroscopy; Yokoo, Radiology 2018); magnitude fits
-add 0.6 points (the same two sources' mean difference from complex fits).
+far from the median (three scaled median deviations: vessels, bile, borders) are left out where they are few.
+
+The interval joins a bootstrap over blocks of voxels with a model term: repeatability between examinations of 0.45
+points (Tyagi, Abdom Imaging 2015) and 3 % of the value (slope of 0.97 against spectroscopy; Yokoo, Radiology 2018);
+magnitude fits add 0.6 points, their usual difference from complex fits.
 """
 
 from __future__ import annotations
