@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from steatoscope.core.image import Floats, Mask
 from steatoscope.science.segment.compartments import Compartment, cores, grown, soft_tissue
 from steatoscope.science.segment.ct_liver import Organ, trunk_slices
-from steatoscope.science.segment.morphology import depth_mm, dilated, eroded
+from steatoscope.science.segment.morphology import depth_mm, dilated
 from steatoscope.science.segment.torso import Torso
 
 SPLEEN_HU = (20.0, 220.0)
