@@ -7,7 +7,7 @@ from typing import Any
 from pydicom.dataset import Dataset
 
 from steatoscope.imaging.io.dicom_file import DicomFile
-from steatoscope.imaging.io.dicom_pixels import PixelLayout
+from steatoscope.imaging.io.dicom_layout import PixelLayout
 from steatoscope.imaging.io.dicom_plane import (
     Plane,
     Rescale,

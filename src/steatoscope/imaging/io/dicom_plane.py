@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.dicom_file import DicomFile
-from steatoscope.imaging.io.dicom_pixels import PixelLayout
+from steatoscope.imaging.io.dicom_layout import PixelLayout
 from steatoscope.imaging.io.dicom_tags import declared, integer, number, numbers, positive, text, texts
 
 Vector = NDArray[np.float64]

@@ -18,11 +18,12 @@ from steatoscope.imaging.io.dicom_enhanced import planes as planes_of
 from steatoscope.imaging.io.dicom_facts import patient_facts
 from steatoscope.imaging.io.dicom_file import DicomFile
 from steatoscope.imaging.io.dicom_geometry import Stack
+from steatoscope.imaging.io.dicom_layout import is_lossy, layout
 from steatoscope.imaging.io.dicom_mr import MRChoice, choices
-from steatoscope.imaging.io.dicom_pixels import is_lossy, layout
 from steatoscope.imaging.io.dicom_plane import Plane
 from steatoscope.imaging.io.dicom_series import grids, stacks
 from steatoscope.imaging.io.dicom_sort import Ignored, by_modality, open_all
+from steatoscope.imaging.io.dicom_source import about, shared_path, view_source, volume_source
 from steatoscope.imaging.io.dicom_tags import text
 from steatoscope.imaging.io.dicom_us import USImage, clips, is_secondary_capture, read_us, us_images
 from steatoscope.imaging.io.dicom_voxels import check_planes, digest, files_digest
@@ -127,11 +128,11 @@ def _read_ct(planes: Sequence[Plane], options: ReadOptions) -> _Found:
     found, faulty = _all_stacks(planes, options)
     ranked = order_ct(found)
     best = ranked[0][0]
-    others = [_about(stack, ", ".join(rank.reasons) or "thicker or shorter") for stack, rank in ranked[1:]] + faulty
+    others = [about(stack, ", ".join(rank.reasons) or "thicker or shorter") for stack, rank in ranked[1:]] + faulty
     check_planes(best.planes, options)
     scan = read_ct(best, options)
     inputs = (_input(best.planes, "CT", options),)
-    return _Found(scan, inputs, _files(best.planes), _source([best], others), ())
+    return _Found(scan, inputs, _files(best.planes), volume_source([best], others), ())
 
 
 def _all_stacks(planes: Sequence[Plane], options: ReadOptions) -> tuple[list[Stack], list[dict[str, Any]]]:
@@ -156,11 +157,11 @@ def _read_mr(planes: Sequence[Plane], options: ReadOptions) -> _Found:
     check_planes(best.planes, options)
     scan = best.read(options)
     inputs = (_input(best.planes, "MR", options),)
-    return _Found(scan, inputs, _files(best.planes), _source(best.stacks, _others(ranked)), ())
+    return _Found(scan, inputs, _files(best.planes), volume_source(best.stacks, _others(ranked)), ())
 
 
 def _others(ranked: Sequence[MRChoice]) -> list[dict[str, Any]]:
-    return [_about(choice.stacks[0], choice.words) for choice in ranked[1:]]
+    return [about(choice.stacks[0], choice.words) for choice in ranked[1:]]
 
 
 def _files(planes: Sequence[Plane]) -> list[DicomFile]:
@@ -168,38 +169,7 @@ def _files(planes: Sequence[Plane]) -> list[DicomFile]:
 
 
 def _input(planes: Sequence[Plane], modality: Modality, options: ReadOptions) -> InputFile:
-    return InputFile(_shared_path(_files(planes)), digest(planes, options.max_bytes), KINDS[modality], len(planes))
-
-
-def _shared_path(files: Sequence[DicomFile]) -> str:
-    """The file where there is one, else the folder that holds all."""
-    if len(files) == 1:
-        return str(files[0].path)
-    parents = [file.path.parent for file in files]
-    common = next((p for p in [parents[0], *parents[0].parents] if all(p in [q, *q.parents] for q in parents)), None)
-    return str(common or parents[0])
-
-
-def _about(stack: Stack, reason: str) -> dict[str, Any]:
-    return {**_identity(stack), "reason": reason}
-
-
-def _identity(stack: Stack) -> dict[str, Any]:
-    lead = stack.lead
-    description = text(lead.header, "SeriesDescription")
-    return {"uid": lead.series or None, "description": description, "slices": len(stack.planes)}
-
-
-def _source(used: Sequence[Stack], others: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    first = used[0]
-    return {
-        "series": _identity(first),
-        "other_series": list(others),
-        "gappy": any(stack.gappy for stack in used),
-        "uneven": any(stack.uneven for stack in used),
-        "tilt_deg": first.tilt_deg,
-        "duplicates": sum(stack.duplicates for stack in used),
-    }
+    return InputFile(shared_path(_files(planes)), digest(planes, options.max_bytes), KINDS[modality], len(planes))
 
 
 def _read_us(files: Sequence[DicomFile], options: ReadOptions) -> _Found:
@@ -208,18 +178,11 @@ def _read_us(files: Sequence[DicomFile], options: ReadOptions) -> _Found:
         raise _no_series(files, options)
     views = clips(us_images(wanted, options))
     scan, notes = read_us(views, options)
-    source = {"views": [_view_source(view) for view in views], "other_series": []}
+    source = {"views": [view_source(view) for view in views], "other_series": []}
     return _Found(scan, tuple(_view_input(view, options) for view in views), wanted, source, notes)
-
-
-def _view_source(view: Sequence[USImage]) -> dict[str, Any]:
-    header = view[0].file.header
-    names = ("SeriesInstanceUID", "SeriesDescription")
-    uid, description = (text(header, name) for name in names)
-    return {"uid": uid, "description": description, "frames": sum(image.layout.frames for image in view)}
 
 
 def _view_input(view: Sequence[USImage], options: ReadOptions) -> InputFile:
     files = [image.file for image in view]
     count = sum(image.layout.frames for image in view)
-    return InputFile(_shared_path(files), files_digest(files, options.max_bytes), KINDS["US"], count)
+    return InputFile(shared_path(files), files_digest(files, options.max_bytes), KINDS["US"], count)

@@ -14,7 +14,8 @@ from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import Clip, USScan, USView
 from steatoscope.imaging.io.dicom_file import DicomFile
 from steatoscope.imaging.io.dicom_geometry import SAME_PLACE_MM
-from steatoscope.imaging.io.dicom_pixels import Array, PixelLayout, frames, is_lossy, layout
+from steatoscope.imaging.io.dicom_layout import PixelLayout, is_lossy, layout
+from steatoscope.imaging.io.dicom_pixels import Array, frames
 from steatoscope.imaging.io.dicom_tags import integer, number, text
 from steatoscope.imaging.io.dicom_us_region import frame_time_ms, pixel_size, tissue_region, us_facts
 from steatoscope.imaging.io.options import ReadOptions
