@@ -11,8 +11,9 @@ from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.core.geometry import Geometry
 from steatoscope.core.image import CTFacts, Mask, Volume
 from steatoscope.imaging.phantoms.ct import CTPhantom, Phase, liver_hu, simulate_ct
-from steatoscope.science.quantify.ct import fat_map, measure_ct, measurements, sharp_kernel
+from steatoscope.science.quantify.ct import fat_map, measure_ct, measurements
 from steatoscope.science.quantify.ct_equations import EQUATIONS, fat_equivalent
+from steatoscope.science.quantify.ct_quality import sharp_kernel
 from steatoscope.science.quantify.ct_region import erode
 
 

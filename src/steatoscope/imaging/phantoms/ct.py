@@ -16,7 +16,8 @@ import numpy as np
 from scipy import ndimage
 
 from steatoscope.core.image import CTFacts, Floats, Mask, Volume
-from steatoscope.imaging.phantoms.anatomy import TISSUES, Anatomy, build_anatomy
+from steatoscope.imaging.phantoms.anatomy import Anatomy, build_anatomy
+from steatoscope.imaging.phantoms.anatomy_scene import TISSUES
 
 Phase = Literal["unenhanced", "arterial", "portal"]
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from steatoscope.core.image import EchoTrain, Floats, Mask, MRFacts
-from steatoscope.imaging.phantoms.anatomy import TISSUES, Anatomy, build_anatomy
+from steatoscope.imaging.phantoms.anatomy import Anatomy, build_anatomy
+from steatoscope.imaging.phantoms.anatomy_scene import TISSUES
 from steatoscope.imaging.phantoms.mr_signal import Acquisition, Tissue, even_echoes, simulate_echoes
 
 SHAPE: Final = (26, 128, 128)
