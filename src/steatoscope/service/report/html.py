@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
@@ -17,7 +18,9 @@ from steatoscope.service.report.formatting import clip
 from steatoscope.service.report.illustrations import charts, panels_shown, picture_caption
 from steatoscope.service.report.overlay import PANEL_NAMES, render_picture
 
-_FOLDER = "templates"
+_FOLDER: Final = "templates"
+_PANEL_WIDTH_IN: Final = 3.2
+_PANEL_DPI: Final = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ def render_html(outcome: Outcome) -> str:
 def _panels(report: Report, picture: Picture) -> list[_Image]:
     return [
         _image(
-            render_picture(picture, panel),
+            render_picture(picture, panel, _PANEL_WIDTH_IN, _PANEL_DPI),
             f"{PANEL_NAMES[panel]}: {picture_caption(picture, panel)}",
             picture_caption(picture, panel),
         )
