@@ -19,6 +19,7 @@ from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.phantoms.ct import CTPhantom, simulate_ct
 from steatoscope.imaging.phantoms.mr import MRPhantom, simulate_mr
+from steatoscope.imaging.phantoms.us import simulate_us
 from steatoscope.imaging.phantoms.write_dicom import Parts, write_ct_series, write_mr_series
 from steatoscope.imaging.phantoms.write_files import write_phantom
 
@@ -154,6 +155,19 @@ def test_ultrasound_dicom_keeps_frames_and_scale(tmp_path: Path, frames: int) ->
     mask = np.asarray(Image.open(tmp_path / "us.dcm.mask-liver.png")) > 0
     np.testing.assert_array_equal(mask, phantom.masks["liver"])
     assert json.loads((tmp_path / "us.dcm.truth.json").read_text())["histology_percent"] == 15.0
+
+
+def test_the_ultrasound_simulator_is_written_with_its_histology_truth(tmp_path: Path) -> None:
+    phantom = simulate_us(12.0, 1)
+    written = write_phantom(phantom, tmp_path / "us", "dicom")
+    scan = _read(tmp_path / "us").scan
+    assert isinstance(scan, USScan)
+    np.testing.assert_array_equal(scan.views[0].clip.frames, phantom.clip.frames)
+    assert scan.views[0].facts.depth_mm == phantom.facts.depth_mm
+    assert {"us.mask-liver.png", "us.mask-kidney.png"} <= {path.name for path in written}
+    truth = json.loads((tmp_path / "us.truth.json").read_text())
+    assert truth["pdff_percent"] == 12.0
+    assert 5.0 < truth["histology_percent"] < 60.0
 
 
 def test_ultrasound_png_file_and_folder(tmp_path: Path) -> None:

@@ -87,6 +87,8 @@ def write_us_file(clip: Clip, facts: USFacts, truth: Mapping[str, Any], path: Pa
     data = _header(kind, "US", truth, "us", 0)
     data.ImageType = ["ORIGINAL", "PRIMARY", "ABDOMINAL", "0001"]
     data.ManufacturerModelName = facts.model_name or "simulator"
+    if facts.depth_mm is not None:
+        data.DepthOfScanField = round(facts.depth_mm)
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
     data.Rows, data.Columns = rows, columns
     data.BitsAllocated = data.BitsStored = 8
