@@ -204,7 +204,11 @@ def _fraction(maps: F32) -> F32:
 
 
 def _exchanged(one: F32, other: F32) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(_fraction(one) - _fraction(other)) > _EXCHANGED, dtype=np.bool_)
+    """Voxels whose fat fractions differ by more than 50 points; only those with different fields are looked at."""
+    result = np.zeros(one.shape[1], dtype=np.bool_)
+    apart = np.flatnonzero(one[5] != other[5])
+    result[apart] = np.abs(_fraction(one[:, apart]) - _fraction(other[:, apart])) > _EXCHANGED
+    return result
 
 
 def _scale(strength: float, plan: LagPlan, settings: SolverSettings) -> F32:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -28,7 +29,8 @@ _MANY_DECAYS = (40.0, 110.0, 300.0)
 _MANY_ECHOES = 6
 _CLEAR_SIGN = 1.1
 _FIT_PARAMETERS = 6
-_BACKGROUND_STRIDE = 4
+_BACKGROUND_STRIDE = 6
+_RESIDUAL_STRIDE = 8
 
 
 def fit_fat_water(
@@ -79,7 +81,7 @@ def _fit_complex(
     sign, found, (data, maps) = min(tried, key=lambda item: item[2][1].relative)
     if method == "mixed":
         maps = without_first_phase(data, maps, basis, times, settings)
-    return _assemble(train, mask, maps, sign, found, f"{method} {spectrum}", spectrum)
+    return _assemble(train, mask, data, maps, sign, found, f"{method} {spectrum}", spectrum)
 
 
 def _readouts(
@@ -117,7 +119,7 @@ def _noise_sd(train: EchoTrain, mask: Mask, residual: NDArray[np.float32]) -> fl
     last = np.abs(train.data[-1][thin])
     dark = ~inside & (last < 0.5 * np.median(last[inside])) if inside.any() else ~inside
     estimates = (
-        noise_from_residual(residual, train.echo_times_s.size, _FIT_PARAMETERS, 2),
+        noise_from_residual(residual[::_RESIDUAL_STRIDE], train.echo_times_s.size, _FIT_PARAMETERS, 2),
         noise_from_background(last[dark]),
     )
     return min((value for value in estimates if value is not None), default=None)
@@ -138,6 +140,7 @@ def _notes(
 def _assemble(
     train: EchoTrain,
     mask: Mask,
+    pack: EchoPack,
     maps: VoxelMaps,
     sign: Literal[-1, 1],
     found: ReadoutFit,
@@ -145,15 +148,16 @@ def _assemble(
     spectrum: str,
 ) -> FatWaterFit:
     fraction, phase, discriminated = fat_fraction(maps.water, maps.fat)
+    place = partial(on_grid, mask=mask, index=pack.index)
     misfit = np.sqrt(maps.residual / np.maximum(maps.power, np.float32(1e-30))).astype(np.float32)
     how = "magnitude discrimination" if discriminated else "magnitudes"
     return FatWaterFit(
-        water=on_grid(maps.water, mask),
-        fat=on_grid(maps.fat, mask),
-        r2star=on_grid(maps.r2star, mask),
-        field_hz=on_grid(maps.field_hz * np.float32(sign), mask),
-        residual=on_grid(misfit, mask),
-        pdff=on_grid(fraction, mask, np.nan),
+        water=place(maps.water),
+        fat=place(maps.fat),
+        r2star=place(maps.r2star),
+        field_hz=place(maps.field_hz * np.float32(sign)),
+        residual=place(misfit),
+        pdff=place(fraction, outside=np.nan),
         mask=mask,
         phase_sign=sign,
         bipolar=found.bipolar,
@@ -163,7 +167,7 @@ def _assemble(
         w_f_phase_deg=phase,
         relative_residual=maps.relative,
         strength=maps.strength,
-        disputed=on_grid(maps.disputed, mask),
+        disputed=place(maps.disputed),
         noise_sd=_noise_sd(train, mask, maps.residual),
         echo_times_s=train.echo_times_s,
         field_strength_t=train.field_strength_t,

@@ -65,8 +65,14 @@ class FatWaterFit:
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def on_grid(values: NDArray[Scalar], mask: Mask, outside: float = 0.0) -> NDArray[Scalar]:
-    """Values of masked voxels (voxels,) on the full grid (slices, rows, columns), ``outside`` elsewhere."""
+def on_grid(
+    values: NDArray[Scalar], mask: Mask, outside: float = 0.0, *, index: NDArray[np.integer] | None = None
+) -> NDArray[Scalar]:
+    """Values of masked voxels (voxels,) on the full grid (slices, rows, columns), ``outside`` elsewhere.
+
+    ``index`` (voxels,) saves looking up the flat positions of the mask again.
+    """
+    place = np.flatnonzero(mask) if index is None else index
     whole: NDArray[Scalar] = np.full(mask.shape, outside, dtype=values.dtype)
-    whole[mask] = values
+    whole.ravel()[place] = values
     return whole
