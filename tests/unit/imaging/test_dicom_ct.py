@@ -207,6 +207,12 @@ def test_series_uids_that_differ_slice_by_slice_are_one_volume(tmp_path: Path) -
     [
         ({"SeriesDescription": "abd native"}, {"ContrastBolusAgent": "Ultravist", "ContrastBolusRoute": "IV"}),
         ({"SeriesDescription": "abdomen w/o"}, {"SeriesDescription": "abdomen portal venous"}),
+        ({"SeriesDescription": "abdomen without contrast"}, {"SeriesDescription": "abdomen with contrast"}),
+        (
+            {"StudyDescription": "CT ABD W/O & W CONTRAST"},
+            {"StudyDescription": "CT ABD W/O & W CONTRAST", "ContrastBolusAgent": "Omnipaque"},
+        ),
+        ({"SeriesDescription": "abdomen with oral contrast"}, {"SeriesDescription": "abdomen with contrast"}),
         ({"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}),
         ({"ConvolutionKernel": "STANDARD"}, {"ConvolutionKernel": "LUNG"}),
         ({"SliceThickness": 1}, {"SliceThickness": 5}),

@@ -17,9 +17,10 @@ from steatoscope.imaging.io.dicom_tags import text
 from steatoscope.imaging.io.dicom_voxels import MIN_BITS, MIN_SIDE
 
 ENTERAL = re.compile(r"\b(oral|rectal|po|enteric|enema)\b", re.IGNORECASE)
+ENTERAL_WORDS = re.compile(r"(\bwith\s+|\bw/\s*)?\b(oral|rectal|enteric)\b(\s+contrast)?", re.IGNORECASE)
 PLAIN = re.compile(
-    r"un-?enhanced|non-?\s?contrast|\bnon?-?con\b|without|\bw/?o\b|\bnativ\w*|\bohne\b|\bsans\b|\bplain\b|\bpre-?\s?contrast"
-    r"|\bNC(CT)?\b",
+    r"(un-?enhanced|non-?\s?contrast|\bnon?-?con\b|without|\bw/?o\b|\bnativ\w*|\bohne\b|\bsans\b|\bplain\b"
+    r"|\bpre-?\s?contrast|\bNC(CT)?\b)(\s+(iv\s+)?contrast|\s+KM)?",
     re.IGNORECASE,
 )
 ENHANCED = re.compile(
@@ -32,6 +33,7 @@ SHARP = re.compile(
 )
 SECONDARY_KINDS = frozenset({"LOCALIZER", "SCOUT", "TOPOGRAM", "SCREEN SAVE", "DOSE_INFO", "DOSE", "REPORT"})
 MADE_KINDS = frozenset({"MPR", "MIP", "MINIP", "PROJECTION IMAGE", "CSA MPR", "REFORMATTED", "VRT", "AVERAGE"})
+NO_AGENT = frozenset({"NONE", "NO", "N"})
 KVP_RANGE = (118.0, 122.0)
 COMPLETE_SHARE = 0.8
 AXIAL_COSINE = 0.8
@@ -71,13 +73,17 @@ def _order(plane: Plane) -> tuple[int, ...]:
 
 
 def contrast_of(facts: CTFacts) -> bool | None:
-    """Whether the header says intravenous contrast (True), none (False), or nothing (None)."""
+    """Whether the header says intravenous contrast (True), none (False), or nothing clear (None).
+
+    A named agent outweighs the text; a text that names both, as of a whole examination, decides nothing.
+    """
     enteral = bool(ENTERAL.search(f"{facts.contrast_route or ''} {facts.contrast_agent or ''}"))
-    if PLAIN.search(facts.series_text):
-        return False
-    if facts.contrast_agent and not enteral:
-        return None if facts.contrast_agent.strip().upper() in ("NONE", "NO", "N") else True
-    return True if ENHANCED.search(ENTERAL.sub("", facts.series_text)) else None
+    agent = (facts.contrast_agent or "").strip().upper()
+    if agent and agent not in NO_AGENT and not enteral:
+        return True
+    plain = bool(PLAIN.search(facts.series_text))
+    enhanced = bool(ENHANCED.search(PLAIN.sub("", ENTERAL_WORDS.sub("", facts.series_text))))
+    return None if plain == enhanced else enhanced
 
 
 def is_secondary(plane: Plane) -> bool:
