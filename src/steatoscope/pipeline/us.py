@@ -70,7 +70,7 @@ def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, 
 
 def _with_given(organs: tuple[Organs, ...], mask: Mask, views: tuple[PreparedView, ...]) -> tuple[Organs, ...]:
     """The user's own mask for the first view that it fits."""
-    first = mask.any(axis=0)
+    first = np.asarray(np.any(mask, axis=0), dtype=np.bool_)
     given = Organs(liver=first[None] & views[0].tissue[None], method="given mask")
     return (given, *organs[1:])
 
@@ -169,7 +169,7 @@ def _pictures(case: _USCase, reading: UltrasoundReading | None) -> tuple[Picture
         pictures.append(
             Picture(
                 title=title,
-                grey=view.frames[0],
+                grey=np.where(view.sector.mask, view.frames[0], 0).astype(np.uint8),
                 liver=None if organ.liver is None else organ.liver[0],
                 heat=heat,
                 heat_title=HEAT_TITLE,

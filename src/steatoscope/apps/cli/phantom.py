@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -47,7 +47,7 @@ def phantom(modality: str, fat: float, seed: int, fmt: str | None, out: Path, as
         click.echo(f"Simulated {modality.upper()} with PDFF {fat:g} % written to {out}; truth in {out}.truth.json")
 
 
-def simulate(modality: str, fat: float, seed: int, *, view: str = "HR", frames: int = 1) -> Any:
+def simulate(modality: str, fat: float, seed: int, *, view: Literal["HR", "AR"] = "HR", frames: int = 1) -> Any:
     """A simulated study of one modality with PDFF ``fat`` in percent."""
     if modality == "ct":
         from steatoscope.imaging.phantoms.ct import simulate_ct

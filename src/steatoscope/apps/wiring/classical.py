@@ -42,7 +42,7 @@ def us_segmenter(view: PreparedView) -> Organs:
 
 
 def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequence[RegionPart]:
-    """Fatty, spared and focal regions of a local fat map by :func:`steatoscope.science.segment.regions.fatty_regions`."""
+    """Fatty, spared and focal regions of a local fat map, by their departure from the liver's median."""
     from steatoscope.science.segment.regions import fatty_regions
 
     return fatty_regions(fat_map, liver, threshold_percent)

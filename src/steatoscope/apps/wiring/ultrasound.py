@@ -1,0 +1,90 @@
+"""The first ultrasound model behind the grader's port."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from steatoscope.core.errors import QualityCode, warning
+from steatoscope.core.measurement import Interval
+from steatoscope.core.report import Contribution, ModelPart, SteatosisPart
+from steatoscope.learning.inference.us_first import GRADES, USFatPrediction, USFirstModel, load_us_first
+from steatoscope.pipeline.findings import FatEstimate
+from steatoscope.pipeline.ports import PreparedView, UltrasoundReading
+from steatoscope.science.clinical.grades import sd_from_interval
+from steatoscope.science.clinical.scales import pdff_equivalent
+
+NAME = "us-first"
+STATISTIC = "the model's patient estimate, mean over views"
+MOST_CONTRIBUTIONS = 8
+
+
+class FirstModelGrader:
+    """Reads each view with the first model and takes the mean; views unlike its training data are left out."""
+
+    def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
+        """The patient's reading on the histology scale; its interval is at the level of the model (0.9)."""
+        model = load_us_first()
+        answers = [model.predict(view.frames, view.sector, view.pixel_mm) for view in views]
+        usable = [answer for answer in answers if not answer.out_of_distribution]
+        return _reading(model, usable or answers, refused=not usable, left_out=len(answers) - len(usable))
+
+
+def _reading(
+    model: USFirstModel, answers: Sequence[USFatPrediction], *, refused: bool, left_out: int
+) -> UltrasoundReading:
+    first = answers[0]
+    scores = [z for answer in answers for z in answer.healthy_z.values() if np.isfinite(z)]
+    return UltrasoundReading(
+        estimate=_estimate(model, answers),
+        contributions=tuple(_contributions(first)),
+        heat=np.where(first.heatmap == 0.0, np.nan, first.heatmap).astype(np.float32),
+        out_of_distribution=refused,
+        notes=_notes(answers, 0 if refused else left_out),
+        model=ModelPart(name=NAME, version=model.version, sha256=model.sha256, card="us-first/card.md"),
+        baseline_z=round(float(np.median(scores)), 6) if scores else None,
+    )
+
+
+def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEstimate:
+    interval = Interval(
+        float(np.mean([a.interval.low for a in answers])),
+        float(np.mean([a.interval.high for a in answers])),
+        answers[0].interval.level,
+    )
+    value = float(np.mean([a.value_percent for a in answers]))
+    probability = float(np.mean([a.probability for a in answers]))
+    return FatEstimate(
+        value_percent=value,
+        scale="histology",
+        low=interval.low,
+        high=interval.high,
+        level=interval.level,
+        sd=sd_from_interval(interval),
+        method=f"{NAME} {model.version}, first model",
+        statistic=STATISTIC,
+        pdff_equivalent=pdff_equivalent(value, interval),
+        probabilities={name: float(np.mean([a.grade_probabilities[name] for a in answers])) for name in GRADES},
+        steatosis=SteatosisPart(
+            probability=probability, threshold=answers[0].threshold, positive=probability >= answers[0].threshold
+        ),
+    )
+
+
+def _contributions(answer: USFatPrediction) -> list[Contribution]:
+    strongest = sorted(answer.effects, key=lambda effect: -abs(effect.effect_points))[:MOST_CONTRIBUTIONS]
+    return [
+        Contribution(feature=e.name, value=round(e.value, 6), effect_points=round(e.effect_points, 6))
+        for e in strongest
+        if np.isfinite(e.value) and np.isfinite(e.effect_points)
+    ]
+
+
+def _notes(answers: Sequence[USFatPrediction], left_out: int) -> tuple[QualityCode, ...]:
+    notes = [warning("W_FIRSTMODEL")]
+    if any(answer.unusual for answer in answers):
+        notes.append(warning("W_OOD"))
+    if left_out:
+        notes.append(warning("W_OOD", f"{left_out} view(s) unlike the training data were left out."))
+    return tuple(notes)
