@@ -66,7 +66,7 @@ def find_torso(raw: Floats, spacing: Triple) -> Torso | None:
     bone = (raw > BONE_HU) & body
     spine, share = _spine(bone, body, spacing)
     inner = _inner(smooth, body, bone, spacing)
-    u, v = _positions(inner, spine)
+    u, v = positions(inner, spine)
     air = body & (gaussian_mm(raw, spacing, 1.0) < -500.0)
     return Torso(smooth, raw, spacing, body, inner, bone, air, spine, share, u, v)
 
@@ -125,7 +125,8 @@ def _inner(smooth: Floats, body: Mask, bone: Mask, spacing: Triple) -> Mask:
     return inner
 
 
-def _positions(inner: Mask, spine: NDArray[np.float64]) -> tuple[Floats, Floats]:
+def positions(inner: Mask, spine: NDArray[np.float64]) -> tuple[Floats, Floats]:
+    """Coordinates across and along, relative to the spine (0) and the walls of ``inner`` (-1 right or front, 1)."""
     shape = inner.shape
     u = np.zeros(shape, dtype=np.float32)
     v = np.zeros(shape, dtype=np.float32)
