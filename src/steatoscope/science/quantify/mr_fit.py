@@ -125,13 +125,14 @@ def _noise_sd(train: EchoTrain, mask: Mask, residual: NDArray[np.float32]) -> fl
     return min((value for value in estimates if value is not None), default=None)
 
 
-def _notes(
-    times: NDArray[np.float64], sign: int, bipolar: bool, disputed: NDArray[np.bool_]
-) -> tuple[QualityCode, ...]:
+def _notes(times: NDArray[np.float64], sign: int, bipolar: bool, maps: VoxelMaps) -> tuple[QualityCode, ...]:
+    """Remarks on the fit; disputed voxels count by their signal, as noise at the edges disputes easily."""
+    power = float(maps.power.sum(dtype=np.float64))
+    disputed = float(maps.power[maps.disputed].sum(dtype=np.float64)) / max(power, 1e-30)
     notes = [
         warning("W_SIGN") if sign < 0 else None,
         warning("W_BIPOLAR") if bipolar else None,
-        warning("W_SWAP") if float(disputed.mean()) > SWAP_DISPUTED_SHARE else None,
+        warning("W_SWAP") if disputed > SWAP_DISPUTED_SHARE else None,
         rounding_warning(times),
     ]
     return tuple(note for note in notes if note is not None)
@@ -171,5 +172,5 @@ def _assemble(
         noise_sd=_noise_sd(train, mask, maps.residual),
         echo_times_s=train.echo_times_s,
         field_strength_t=train.field_strength_t,
-        notes=_notes(train.echo_times_s, sign, found.bipolar, maps.disputed),
+        notes=_notes(train.echo_times_s, sign, found.bipolar, maps),
     )

@@ -26,22 +26,23 @@ def neighbours(index: I32, slices: int, rows: int, columns: int) -> tuple[I32, I
     ``index`` holds the flat positions of the nodes on the (slices, rows, columns) grid in rising order. Returns two
     arrays (nodes, 3).
     """
-    lookup = np.full(slices * rows * columns, -1, dtype=np.int32)
+    lookup = np.zeros(slices * rows * columns, dtype=np.int32)
     for node in range(index.size):
-        lookup[index[node]] = node
-    ahead = np.full((index.size, 3), -1, dtype=np.int32)
-    behind = np.full((index.size, 3), -1, dtype=np.int32)
+        lookup[index[node]] = node + 1
+    ahead = np.empty((index.size, 3), dtype=np.int32)
+    behind = np.empty((index.size, 3), dtype=np.int32)
+    behind[:] = -1
     for node in range(index.size):
         flat = index[node]
         column, row, slab = flat % columns, (flat // columns) % rows, flat // (columns * rows)
         other = -1
         for axis in range(3):
             if axis == 0:
-                other = lookup[flat + 1] if column + 1 < columns else -1
+                other = lookup[flat + 1] - 1 if column + 1 < columns else -1
             elif axis == 1:
-                other = lookup[flat + columns] if row + 1 < rows else -1
+                other = lookup[flat + columns] - 1 if row + 1 < rows else -1
             else:
-                other = lookup[flat + columns * rows] if slab + 1 < slices else -1
+                other = lookup[flat + columns * rows] - 1 if slab + 1 < slices else -1
             ahead[node, axis] = other
             if other >= 0:
                 behind[other, axis] = node

@@ -46,16 +46,20 @@ def cells(index: I32, rows: int, columns: int, side: int) -> tuple[I32, I32]:
     """
     cell_rows, cell_columns = (rows + side - 1) // side, (columns + side - 1) // side
     slices = index[-1] // (rows * columns) + 1 if index.size else 0
-    number = np.full(slices * cell_rows * cell_columns, -1, dtype=np.int32)
+    number = np.zeros(slices * cell_rows * cell_columns, dtype=np.int32)
     where = np.empty(index.size, dtype=np.int32)
     for voxel in range(index.size):
         flat = index[voxel]
         slab, within = flat // (rows * columns), flat % (rows * columns)
         where[voxel] = (slab * cell_rows + within // columns // side) * cell_columns + within % columns // side
-        number[where[voxel]] = 0
-    used = np.flatnonzero(number == 0).astype(np.int32)
-    for k in range(used.size):
-        number[used[k]] = k
+        number[where[voxel]] = 1
+    used = np.empty(number.sum(), dtype=np.int32)
+    count = 0
+    for place in range(number.size):
+        if number[place]:
+            used[count] = place
+            number[place] = count
+            count += 1
     for voxel in range(index.size):
         where[voxel] = number[where[voxel]]
     return used, where

@@ -197,8 +197,9 @@ def refine(real: F32, imag: F32, times: F32, basis: F32, start: F32, limits: F32
     best = np.empty((7, LANES), dtype=np.float32)
     state = np.empty((2, LANES), dtype=np.float32)
     for block in range(blocks):
-        best[:] = np.float32(3.0e38)
-        state[:] = start[:, block]
+        for lane in range(LANES):
+            best[0, lane] = np.float32(3.0e38)
+            state[0, lane], state[1, lane] = start[0, block, lane], start[1, block, lane]
         for step in range(steps + 1):
             _demodulate(real[block], imag[block], times, state, y_re, y_im, weight, work)
             _linear(y_re, y_im, weight, basis, acc, sol)
