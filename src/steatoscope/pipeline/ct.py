@@ -43,7 +43,7 @@ class _CTCase:
 
 def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
     """Findings on one CT volume; gates refuse the fat value but keep HU, L-S and a category."""
-    mask = given_mask(options.liver_mask, scan)
+    mask = given_mask(options.liver_mask, study)
     with tracker.stage("segment"):
         organs = ports.ct_segmenter(scan.volume)
         if mask is not None:

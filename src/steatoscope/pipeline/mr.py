@@ -43,7 +43,7 @@ class _MRCase:
 
 def analyse_mr(study: Study, scan: MRScan, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
     """Findings on one MR study; a refusal withholds the fat value but keeps R2* and the masks."""
-    mask = given_mask(options.liver_mask, scan)
+    mask = given_mask(options.liver_mask, study)
     with tracker.stage("prepare"):
         source, fault = _source(scan, options)
     with tracker.stage("segment"):

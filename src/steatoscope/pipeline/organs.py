@@ -11,7 +11,7 @@ import numpy as np
 
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.geometry import Geometry
-from steatoscope.core.image import Mask, Scan
+from steatoscope.core.image import Mask, Study
 from steatoscope.core.report import SegmentationPart, SegmentPart
 from steatoscope.imaging.io.masks import read_liver_mask
 from steatoscope.pipeline.ports import Organs
@@ -21,9 +21,9 @@ THICKEST_MM = 10.0
 CUT_SHARE = 0.15
 
 
-def given_mask(path: Path | None, scan: Scan) -> Mask | None:
+def given_mask(path: Path | None, study: Study) -> Mask | None:
     """The liver mask of ``--liver-mask`` in the scan's grid, or None where none was given."""
-    return None if path is None else read_liver_mask(path, scan)
+    return None if path is None else read_liver_mask(path, study.scan, order=study.source.get("slice_files"))
 
 
 def with_liver(organs: Organs, liver: Mask) -> Organs:

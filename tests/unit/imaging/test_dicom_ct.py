@@ -293,7 +293,7 @@ def test_facts_are_read_and_empty_tags_are_none(tmp_path: Path) -> None:
     study = read(write(tmp_path / "full", full))
     facts = ct(study).facts
     assert (facts.kvp, facts.contrast_agent, facts.contrast_route) == (120.0, "Iomeron", "IV")
-    assert (facts.series_text, facts.kernel, facts.slice_thickness_mm) == ("venous abd CT", "B30f", 3.0)
+    assert (facts.series_text, facts.kernel, facts.slice_thickness_mm) == ("venous abd", "B30f", 3.0)
     assert (study.patient.age_years, study.patient.sex, study.patient.patient_id) == (45.0, "F", "P1")
     empty = ct_slice(KVP="", ContrastBolusAgent="", ConvolutionKernel="", PatientID="", PatientAge="", PatientSex="")
     study = read(write(tmp_path / "empty", empty))

@@ -19,8 +19,8 @@ from steatoscope.apps.cli.output import emit
 
 _PACKAGES = ("numpy", "scipy", "numba", "pydicom", "nibabel", "scikit-image", "opencv-python-headless", "reportlab")
 _DECODERS = {
-    "RLE": ("pylibjpeg-rle",),
-    "JPEG": ("python-gdcm",),
+    "RLE, JPEG lossless": ("numba",),
+    "JPEG": ("pillow",),
     "JPEG-LS": ("pyjpegls",),
     "JPEG 2000": ("pylibjpeg-openjpeg",),
 }

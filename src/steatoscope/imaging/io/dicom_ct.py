@@ -17,7 +17,8 @@ from steatoscope.imaging.io.options import ReadOptions
 
 AIR_HU = -1024.0
 LOST_SHARE = 0.999
-SERIES_TEXTS = ("SeriesDescription", "ProtocolName", "StudyDescription")
+# A study titled "with contrast" holds its native series too: only the series speaks for itself.
+SERIES_TEXTS = ("SeriesDescription", "ProtocolName")
 
 
 def read_ct(stack: Stack, options: ReadOptions) -> CTScan:

@@ -37,6 +37,7 @@ def volume_source(used: Sequence[Stack], others: Sequence[Mapping[str, Any]]) ->
     first = used[0]
     return {
         "series": identity(first),
+        "slice_files": [plane.file.path.name for plane in first.planes],
         "other_series": list(others),
         "gappy": any(stack.gappy for stack in used),
         "uneven": any(stack.uneven for stack in used),
