@@ -10,19 +10,16 @@ from typing import Any
 
 from steatoscope import __version__
 from steatoscope.core.errors import SteatoscopeError, warning
-from steatoscope.core.image import CTScan, MRScan, Study, USScan
+from steatoscope.core.image import CTScan, MRScan, Study
 from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.pipeline.assemble import assemble
-from steatoscope.pipeline.ct import analyse_ct
 from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.manifest import Manifest
-from steatoscope.pipeline.mr import analyse_mr
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.outcome import Outcome
 from steatoscope.pipeline.ports import Ports
 from steatoscope.pipeline.progress import Tracker
-from steatoscope.pipeline.us import analyse_us
 
 ADULT_YEARS = 18.0
 
@@ -56,12 +53,18 @@ def analyse_study(study: Study, options: AnalyseOptions, ports: Ports, tracker: 
 
 
 def _measure(study: Study, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
+    """The stages of the scan's own modality, whose libraries are loaded only then."""
     scan = study.scan
     if isinstance(scan, CTScan):
+        from steatoscope.pipeline.ct import analyse_ct
+
         return analyse_ct(study, scan, options, ports, tracker)
     if isinstance(scan, MRScan):
+        from steatoscope.pipeline.mr import analyse_mr
+
         return analyse_mr(study, scan, options, ports, tracker)
-    assert isinstance(scan, USScan)
+    from steatoscope.pipeline.us import analyse_us
+
     return analyse_us(study, scan, options, ports, tracker)
 
 

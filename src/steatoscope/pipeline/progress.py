@@ -29,7 +29,8 @@ def _never() -> bool:
 class Tracker:
     """Times the stages of one analysis, tells ``sink`` about them and asks ``cancelled`` before each.
 
-    ``sink(stage, fraction)`` gets the name of the stage that begins and the share of stages done (0-1).
+    ``sink(stage, fraction)`` gets the name of the stage that begins and the share of stages done (0-1), which never
+    falls: the order of stages differs between modalities.
     """
 
     sink: ProgressSink = _silent
@@ -41,7 +42,7 @@ class Tracker:
         """Run one stage; raises :class:`Cancelled` where the caller asked to stop."""
         if self.cancelled():
             raise Cancelled(name)
-        self.sink(name, STAGES.index(name) / len(STAGES))
+        self.sink(name, min(len(self.timings_ms) / len(STAGES), 1.0))
         start = time.perf_counter()
         try:
             yield

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.measurement import Interval
 from steatoscope.core.report import Contribution, ModelPart, SteatosisPart
-from steatoscope.learning.inference.us_first import GRADES, USFatPrediction, USFirstModel, load_us_first
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, UltrasoundReading
-from steatoscope.science.clinical.grades import sd_from_interval
+from steatoscope.science.clinical.grades import LABELS, sd_from_interval
 from steatoscope.science.clinical.scales import pdff_equivalent
+
+if TYPE_CHECKING:
+    from steatoscope.learning.inference.us_first import USFatPrediction, USFirstModel
 
 NAME = "us-first"
 STATISTIC = "the model's patient estimate, mean over views"
@@ -25,6 +28,8 @@ class FirstModelGrader:
 
     def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
         """The patient's reading on the histology scale; its interval is at the level of the model (0.9)."""
+        from steatoscope.learning.inference.us_first import load_us_first
+
         model = load_us_first()
         answers = [model.predict(view.frames, view.sector, view.pixel_mm) for view in views]
         usable = [answer for answer in answers if not answer.out_of_distribution]
@@ -65,7 +70,7 @@ def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEst
         method=f"{NAME} {model.version}, first model",
         statistic=STATISTIC,
         pdff_equivalent=pdff_equivalent(value, interval),
-        probabilities={name: float(np.mean([a.grade_probabilities[name] for a in answers])) for name in GRADES},
+        probabilities={name: float(np.mean([a.grade_probabilities[name] for a in answers])) for name in LABELS},
         steatosis=SteatosisPart(
             probability=probability, threshold=answers[0].threshold, positive=probability >= answers[0].threshold
         ),
