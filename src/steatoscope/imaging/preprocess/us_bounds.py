@@ -15,6 +15,7 @@ _BINS = 80
 _INNER_TOLERANCE, _OUTER_TOLERANCE = 2.5, 4.0
 _RUN = 18
 _EDGE_CONTRAST = 12.0
+_DARK_END = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,22 @@ def arcs(pair: EdgePair, front: Foreground) -> Arcs:
     inner, inner_count = _dominant(near, -1.0, _INNER_TOLERANCE)
     outer, outer_count = _dominant(far, 1.0, _OUTER_TOLERANCE)
     return Arcs(inner, outer, float(np.percentile(far, 98)), inner_count / _BINS, outer_count / _BINS)
+
+
+def faint_end(pair: EdgePair, bounds: Arcs, smoothed: Floats, level: float) -> float:
+    """The far radius (pixels), moved out to scattered echoes where the far end lies mostly in the dark.
+
+    Only echoes away from the edges and at most 15 % deeper count: body marks and text stand in the corners.
+    """
+    if bounds.outer_share >= _DARK_END:
+        return bounds.outer
+    y, x = np.nonzero(smoothed > level)
+    radius, angle = np.hypot(x - pair.apex[0], y - pair.apex[1]), np.arctan2(x - pair.apex[0], y - pair.apex[1])
+    left, right = pair.angles
+    place = (angle - left) / (right - left)
+    beyond = (radius > bounds.outer) & (radius < 1.15 * bounds.outer) & (place > 0.1) & (place < 0.9)
+    directions = np.unique((place[beyond] * _BINS).astype(int)).size
+    return float(np.percentile(radius[beyond], 98)) if directions >= 3 and beyond.sum() >= 40 else bounds.outer
 
 
 def straight_cuts(front: Foreground, smoothed: Floats, outer: float) -> Window:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.image import Clip, Floats, Mask
-from steatoscope.imaging.preprocess.us_bounds import Window, arcs, straight_cuts
+from steatoscope.imaging.preprocess.us_bounds import Window, arcs, faint_end, straight_cuts
 from steatoscope.imaging.preprocess.us_edges import EdgePair, edge_pairs
 from steatoscope.imaging.preprocess.us_foreground import Foreground, filled, foregrounds, inset, smooth
 
@@ -23,7 +23,7 @@ Kind = Literal["curvilinear", "sector", "linear", "other"]
 
 _WORKING_SIDE = 640.0
 _FRAMES_USED = 32
-_ARC_WEIGHT, _ABOVE_FILL = 0.5, 1.15
+_ARC_WEIGHT, _ABOVE_FILL = 0.5, 1.05
 _SHARP, _PAINTED_RIM, _PAINTED_AGREEMENT = 0.97, 3, 0.8
 _LEAST_COVERED, _LEAST_AGREEMENT = 0.8, 0.3
 _LINEAR_FILL = 0.93
@@ -91,7 +91,8 @@ def _build(front: Foreground, pair: EdgePair, smoothed: Floats, lowest: Foregrou
     window = straight_cuts(front, smoothed, bounds.outer)
     radius, angle = polar_coordinates(smoothed.shape, pair.apex)
     left, right = pair.angles
-    outer = max(bounds.outer, bounds.farthest) if window.bottom is not None else bounds.outer
+    faint = faint_end(pair, bounds, smoothed, lowest.level)
+    outer = max(bounds.outer, bounds.farthest) if window.bottom is not None else faint
     mask = (radius >= bounds.inner) & (radius <= outer) & (angle >= left) & (angle <= right) & window.mask(radius.shape)
     whole = filled(front.component)
     covered, agreement = _overlap(mask, whole)

@@ -1,0 +1,1 @@
+"""Models at work: numpy and ONNX, never torch."""

@@ -1,0 +1,214 @@
+"""The first ultrasound fat model: classical features, linear, shipped as JSON and evaluated with numpy alone.
+
+Fat is estimated on the histology scale (percent of hepatocytes), the scale of the biopsies it was fitted on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from math import erf, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.image import Floats
+from steatoscope.core.measurement import Interval
+from steatoscope.imaging.preprocess.us_clean import tissue_mask
+from steatoscope.imaging.preprocess.us_sector import Sector
+from steatoscope.learning.inference.us_first_features import features
+from steatoscope.learning.inference.us_first_map import contribution_map
+
+GRADES = ("normal", "mild", "moderate", "severe")
+LIMITS = (5.0, 33.0, 66.0)
+LEVEL = 0.9
+FAR, LEAST_SPECKLE = 99.0, 2.0
+
+Values = NDArray[np.float64]
+
+
+class WeightsError(RuntimeError):
+    """The weights are not the ones that were shipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureEffect:
+    """One feature: its value (grey levels), and how many points of fat it adds to the training mean."""
+
+    name: str
+    value: float
+    effect_points: float
+
+
+@dataclass(frozen=True, eq=False)
+class USFatPrediction:
+    """Fat of one view on the histology scale (percent of hepatocytes) and what it rests on.
+
+    ``probability`` is that of fat >= 5 %; ``positive`` compares it with ``threshold``. ``grade_probabilities`` use
+    the limits 5, 33 and 66 %. ``ood_score`` is the distance from the training data over its refusal limit: above 1
+    the picture must be refused (``out_of_distribution``), ``unusual`` asks for a warning. ``healthy_z`` compares
+    features with the biopsy-normal patients. ``heatmap`` (rows, columns) holds points of fat per pixel, 0 elsewhere.
+    """
+
+    value_percent: float
+    interval: Interval
+    probability: float
+    threshold: float
+    positive: bool
+    grade_probabilities: dict[str, float]
+    effects: tuple[FeatureEffect, ...]
+    healthy_z: dict[str, float]
+    ood_score: float
+    out_of_distribution: bool
+    unusual: bool
+    heatmap: Floats = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class USFirstModel:
+    """The fitted model; ``document`` is the JSON file as read, ``sha256`` that of its bytes."""
+
+    document: dict[str, Any]
+    sha256: str
+
+    @property
+    def version(self) -> str:
+        """Version of the weights."""
+        return str(self.document["version"])
+
+    @property
+    def training_sha256(self) -> frozenset[str]:
+        """Hashes of the image files the model was fitted on."""
+        return frozenset(self.document["training"]["sha256"])
+
+    def predict(
+        self, frames: NDArray[np.uint8], sector: Sector, pixel_mm: tuple[float, float] | None = None
+    ) -> USFatPrediction:
+        """Estimate fat from frames (n, rows, columns) of one view and their sector.
+
+        ``pixel_mm`` is not used by this model: its depths are shares of the sector's depth.
+        """
+        del pixel_mm
+        tissue = tissue_mask(frames, sector)
+        found = features(frames, sector, tissue)
+        score, parts = self.score(found)
+        points = points_per_root(score, float(self.document["regression"]["intercept"]))
+        values = {name: float(points * part) for name, part in parts.items()}
+        heatmap = contribution_map(frames, sector, tissue, self.document["regression"], points)
+        return self._prediction(found, score, values, heatmap)
+
+    def score(self, found: dict[str, float]) -> tuple[float, dict[str, float]]:
+        """Estimated square root of fat, and each feature's share of its distance from the training mean."""
+        fit = self.document["regression"]
+        parts = {
+            name: weight * (found[name] - mean) / spread
+            for name, weight, mean, spread in zip(
+                fit["features"], fit["weights"], fit["means"], fit["spreads"], strict=True
+            )
+        }
+        return float(fit["intercept"] + sum(parts.values())), parts
+
+    def _prediction(
+        self, found: dict[str, float], score: float, values: dict[str, float], heatmap: Floats
+    ) -> USFatPrediction:
+        distance = ood_distance(self.document["distribution"], found)
+        if not np.isfinite(score):
+            score = float(self.document["regression"]["intercept"])
+        limits = self.document["distribution"]
+        probability = steatosis_probability(self.document["calibration"], score)
+        threshold = float(self.document["calibration"]["threshold"])
+        return USFatPrediction(
+            value_percent=fat_percent(score),
+            interval=fat_interval(score, float(self.document["residual_quantile"])),
+            probability=probability,
+            threshold=threshold,
+            positive=probability >= threshold,
+            grade_probabilities=grade_probabilities(self.document["residuals"], score, probability),
+            effects=tuple(
+                FeatureEffect(name, found[name], effect) for name, effect in values.items() if np.isfinite(effect)
+            ),
+            healthy_z=healthy_z(self.document["healthy"], found),
+            ood_score=distance / limits["refuse_at"],
+            out_of_distribution=distance > limits["refuse_at"],
+            unusual=distance > limits["warn_at"],
+            heatmap=heatmap,
+        )
+
+
+def points_per_root(score: float, mean: float) -> float:
+    """What turns shares of the square root into points of fat, so that effects add up to value minus mean value."""
+    if not np.isfinite(score) or abs(score - mean) < 1e-9:
+        return 2.0 * mean
+    return (fat_percent(score) - fat_percent(mean)) / (score - mean)
+
+
+def fat_percent(score: float) -> float:
+    """Fat in percent from the estimated square root, between 0 and 100."""
+    return float(np.clip(score, 0.0, 10.0) ** 2)
+
+
+def fat_interval(score: float, quantile: float) -> Interval:
+    """A 90 % interval from the conformal quantile of residuals of the square root: wider where fat is higher."""
+    return Interval(fat_percent(score - quantile), fat_percent(score + quantile), LEVEL)
+
+
+def steatosis_probability(calibration: dict[str, Any], score: float) -> float:
+    """Probability (0-1) of fat >= 5 % by Platt scaling of the score."""
+    return float(1.0 / (1.0 + np.exp(-(calibration["slope"] * score + calibration["intercept"]))))
+
+
+def grade_probabilities(residuals: list[float], score: float, probability: float) -> dict[str, float]:
+    """Probabilities of the four grades: calibrated for any steatosis, split above 5 % by the smoothed residuals."""
+    values = np.asarray(residuals, dtype=np.float64)
+    width = max(1.06 * float(values.std()) * values.size**-0.2, 1e-3)
+    edges = [*(sqrt(limit) for limit in LIMITS), np.inf]
+    below = [float(np.mean([_normal((edge - score - r) / width) for r in values])) for edge in edges]
+    above = np.diff(below) + 1e-6
+    shares = probability * above / above.sum()
+    return dict(zip(GRADES, [1.0 - probability, *(float(share) for share in shares)], strict=True))
+
+
+def ood_distance(distribution: dict[str, Any], found: dict[str, float]) -> float:
+    """Mahalanobis distance of features from the training patients, per square root of their number.
+
+    ``FAR`` where a feature is missing or the picture has no speckle: every B-mode picture has.
+    """
+    values = np.array([found[name] for name in distribution["features"]], dtype=np.float64)
+    if not np.isfinite(values).all() or found["speckle_sd"] < LEAST_SPECKLE:
+        return FAR
+    z = (values - np.asarray(distribution["centre"])) / np.asarray(distribution["spread"])
+    return min(float(np.sqrt(z @ np.asarray(distribution["precision"]) @ z / z.size)), FAR)
+
+
+def healthy_z(healthy: dict[str, dict[str, float]], found: dict[str, float]) -> dict[str, float]:
+    """Robust z of features against the biopsy-normal training patients (median and scaled MAD)."""
+    return {
+        name: (found[name] - part["median"]) / part["spread"]
+        for name, part in healthy.items()
+        if np.isfinite(found[name])
+    }
+
+
+@lru_cache(maxsize=1)
+def load_us_first() -> USFirstModel:
+    """The shipped model. Raises :class:`WeightsError` where a byte of the weights differs from the recorded hash."""
+    return read_model(resources.files("steatoscope.learning.weights") / "us-first")
+
+
+def read_model(folder: Traversable) -> USFirstModel:
+    """Read ``model.json`` of a folder and check it against ``model.sha256`` beside it."""
+    content = (folder / "model.json").read_bytes()
+    recorded = (folder / "model.sha256").read_text(encoding="utf-8").split()[0]
+    found = hashlib.sha256(content).hexdigest()
+    if found != recorded:
+        raise WeightsError(f"model.json has sha256 {found}, but {recorded} is recorded: the weights were changed")
+    return USFirstModel(json.loads(content), found)
+
+
+def _normal(z: float) -> float:
+    return 0.5 * (1.0 + erf(z / sqrt(2.0)))

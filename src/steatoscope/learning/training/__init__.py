@@ -1,0 +1,1 @@
+"""Fitting models; needs the train or dev extra."""

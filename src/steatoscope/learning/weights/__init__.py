@@ -1,0 +1,1 @@
+"""Weights of the shipped models, each with its entry, card and hash."""
