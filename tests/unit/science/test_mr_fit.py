@@ -138,6 +138,22 @@ def test_mixed_fit_survives_a_spoilt_first_phase() -> None:
     assert mixed.relative_residual < spoilt.relative_residual
 
 
+def test_mixed_and_magnitude_fits_need_four_echoes() -> None:
+    torso = simulate_torso(TorsoSetting(echoes=3), 6)
+    with pytest.raises(SteatoscopeError, match="E_TE"):
+        fit_fat_water(torso.train, mask=torso.body, method="mixed")
+    magnitude = replace(torso.train, data=np.abs(torso.train.data), kind="magnitude")
+    with pytest.raises(SteatoscopeError, match="E_TE"):
+        fit_fat_water(magnitude, mask=torso.body)
+
+
+def test_three_echoes_are_fitted() -> None:
+    torso = simulate_torso(TorsoSetting(echoes=3), 6)
+    fit = _fit(torso)
+    assert _swapped(torso, fit) == 0
+    assert fit.phase_sign == 1
+
+
 def test_magnitudes_alone_give_the_liver_without_swapped_regions() -> None:
     torso = simulate_torso(TorsoSetting(snr=20.0, kind="magnitude"), 1)
     fit = _fit(torso)

@@ -28,6 +28,7 @@ _FEW_DECAYS = (40.0,)
 _MANY_DECAYS = (40.0, 110.0, 300.0)
 _MANY_ECHOES = 6
 _CLEAR_SIGN = 1.1
+_MIXED_ECHOES = 4
 _FIT_PARAMETERS = 6
 _BACKGROUND_STRIDE = 6
 _RESIDUAL_STRIDE = 8
@@ -50,6 +51,8 @@ def fit_fat_water(
     code = echo_time_code(train.echo_times_s, train.field_strength_t, spectrum)
     if code is not None:
         raise SteatoscopeError(code)
+    if method == "mixed" and train.echo_times_s.size < _MIXED_ECHOES:
+        raise SteatoscopeError("E_TE", cause="A mixed fit needs at least four echoes.")
     chosen = foreground(train) if mask is None else mask
     if train.kind == "magnitude":
         return fit_magnitude(train, _finite(train, chosen), spectrum)
