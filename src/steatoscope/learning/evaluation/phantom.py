@@ -44,8 +44,8 @@ def run_phantom_benchmark(
     Rows are named by modality, scale and setting; units are points of fat on that scale, HU for ``liver_hu``.
     Refused scans are counted (``refused`` a row, ``left_out`` in all) and do not enter the figures, which are None
     where fewer than two are left. ``read_us`` turns a clip into percent on the histology scale, None where it refuses;
-    by default the first ultrasound model. Intervals are percentile bootstraps over subjects at 0.95. Raises UsageError for an unknown modality or
-    fewer than two subjects.
+    by default the first ultrasound model. Intervals are percentile bootstraps over subjects at 0.95. Raises UsageError
+    for an unknown modality or fewer than two subjects.
     """
     unknown = sorted(set(modalities) - set(MODALITIES))
     if unknown or not modalities:
