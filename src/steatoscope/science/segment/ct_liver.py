@@ -8,14 +8,16 @@ import numpy as np
 
 from steatoscope.core.image import Floats, Mask
 from steatoscope.science.segment.compartments import Compartment, cores, grown, soft_tissue
+from steatoscope.science.segment.ct_slices import trunk_slices
 from steatoscope.science.segment.morphology import depth_mm
 from steatoscope.science.segment.torso import Torso
 
 MIN_AREA_CM2 = 8.0
 MIN_VOLUME_ML = 20.0
 LIVER_HU = (-30.0, 200.0)
-MIN_SPINE_BONE = 0.12
-WIDTH_MM = (210.0, 650.0)
+FATTY_HU = 20.0
+FATTY_AREA_CM2 = 45.0
+MAX_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,24 +40,13 @@ def liver_prior(torso: Torso) -> Floats:
 def liver_space(torso: Torso, other: Mask | None = None) -> Mask:
     """Where liver may lie at all: not behind the spine, not in the left flank, not in ``other``."""
     left = (torso.u > 0.75) | ((torso.u > 0.25) & (torso.v > -0.3))
-    space = torso.inner & (_before(torso, 0.3) > 0.0) & ~left & ~torso.air
+    space = torso.inner & (_before(torso, 0.3) > 0.0) & ~left & ~torso.air & trunk_slices(torso)[:, None, None]
     return space if other is None else space & ~other
 
 
 def _before(torso: Torso, margin: float) -> Floats:
     limit = margin + 1.2 * np.clip(-torso.u - 0.25, 0.0, 1.0)
     return np.asarray(np.clip((limit - torso.v) / 0.15, 0.0, 1.0), dtype=np.float32)
-
-
-def trunk_slices(torso: Torso) -> Mask:
-    """Slices that can belong to an adult's trunk: a spine in place, and wider than a head or thigh."""
-    width = np.array([_width(plane) for plane in torso.body]) * torso.spacing[2]
-    return np.asarray((torso.spine_bone >= MIN_SPINE_BONE) & (width >= WIDTH_MM[0]) & (width <= WIDTH_MM[1]))
-
-
-def _width(plane: Mask) -> int:
-    columns = np.flatnonzero(plane.any(axis=0))
-    return int(columns[-1] - columns[0]) + 1 if columns.size else 0
 
 
 def find_liver(torso: Torso, vessel: Mask | None = None) -> Organ | None:
@@ -79,8 +70,13 @@ def _plausible(torso: Torso, core: Compartment, mask: Mask, depth: Floats) -> bo
     """Large enough, reaching from the right wall into the cavity, and even."""
     if not mask.any() or not core.mask.any():
         return False
-    area_cm2 = float(mask.sum(axis=(1, 2)).max()) * torso.spacing[1] * torso.spacing[2] / 100.0
+    areas = mask.sum(axis=(1, 2))
+    area_cm2 = float(areas.max()) * torso.spacing[1] * torso.spacing[2] / 100.0
     big = area_cm2 >= MIN_AREA_CM2 and (torso.single or mask.sum() * torso.voxel_ml >= MIN_VOLUME_ML)
+    if core.centre < FATTY_HU:  # bowel and bladder look like a very fatty liver, which is never small
+        big = big and area_cm2 >= FATTY_AREA_CM2
+    if float(areas.sum()) > MAX_SHARE * float(torso.inner[areas > 0].sum()):
+        return False
     huge = area_cm2 >= 60.0 or mask.sum() * torso.voxel_ml >= 250.0
     at_wall = huge or float(depth[mask].min()) <= 22.0
     into = float(depth[core.mask].max()) >= 20.0

@@ -6,7 +6,8 @@ import numpy as np
 
 from steatoscope.core.image import Floats, Mask
 from steatoscope.science.segment.compartments import Compartment, cores, grown, soft_tissue
-from steatoscope.science.segment.ct_liver import Organ, trunk_slices
+from steatoscope.science.segment.ct_liver import Organ
+from steatoscope.science.segment.ct_slices import trunk_slices
 from steatoscope.science.segment.morphology import depth_mm, dilated
 from steatoscope.science.segment.torso import Torso
 

@@ -127,7 +127,7 @@ def _liver(trunk: Torso, fat: Floats | None) -> tuple[Compartment, Mask] | None:
     depth = depth_mm(trunk.body, trunk.spacing)
     scored = []
     for core in cores(trunk, soft, liver_prior(trunk), 9.0)[:4]:
-        deep = float(np.clip((depth[core.mask].mean() - 18.0) / 20.0, 0.0, 1.0))
+        deep = float(np.clip((depth[core.mask].mean() - 25.0) / 15.0, 0.0, 1.0))
         scored.append(Compartment(core.mask, core.centre, core.spread, core.score * deep))
     for core in sorted(scored, key=lambda c: -c.score):
         mask = grown(trunk, core, liver_space(trunk) & _like(fat, core), 5.0)

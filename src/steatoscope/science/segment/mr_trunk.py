@@ -54,7 +54,8 @@ def mr_trunk(signal: Floats, fat: Floats | None, spacing: Triple, body: Mask) ->
     u, v = positions(inner, spine)
     none = np.zeros(body.shape, dtype=bool)
     empty = body & ~tissue
-    return Torso(scaled, signal, spacing, body, inner, none, empty, spine, np.ones(len(body)), u, v)
+    # without attenuation there is no bone to judge slices by: raw stays empty
+    return Torso(scaled, np.zeros_like(scaled), spacing, body, inner, none, empty, spine, np.ones(len(body)), u, v)
 
 
 def _bias(logs: Floats, tissue: Mask, spacing: Triple) -> Floats:

@@ -44,8 +44,8 @@ def fatty_regions(fat_map: Volume, liver: Mask, threshold_percent: float) -> lis
     """Regions of a fat map (slices, rows, columns; percent) that depart from the liver's median.
 
     ``fatty``: more fat than the rest and at or above ``threshold_percent``. ``spared``: less fat than the rest of a
-    liver whose median reaches the threshold. ``lesion``: a compact region without fat (below half the threshold) that
-    lies away from the border; a candidate by place and shape only, not a diagnosis. A uniform liver has no regions.
+    liver whose median reaches the threshold. ``lesion``: a compact region with less than half the fat of the liver or
+    the threshold, away from the border; a candidate by place and shape only, not a diagnosis. A uniform liver has none.
     Boxes are (x0, y0, x1, y1, slice) with exclusive ends on the region's largest slice; ``score`` (0-1) grows with the
     deviation. Sizes are None where the geometry is unknown.
     """
@@ -58,7 +58,7 @@ def fatty_regions(fat_map: Volume, liver: Mask, threshold_percent: float) -> lis
         beyond &= sign * (deviation.smooth - deviation.median) > MIN_POINTS
         labels, count = ndimage.label(beyond, structure=ndimage.generate_binary_structure(3, 2))
         for index in range(1, count + 1):
-            part = _part(fat_map, deviation, np.asarray(labels == index), threshold_percent)
+            part = _part(fat_map, deviation, _half(deviation, np.asarray(labels == index)), threshold_percent)
             if part is not None:
                 parts.append(part)
     return sorted(parts, key=lambda part: (-part.score, part.box))[:MAX_REGIONS]
@@ -75,6 +75,12 @@ def _deviation(fat_map: Volume, liver: Mask) -> _Deviation | None:
     spread = max(1.4826 * float(np.median(np.abs(values - median))), 0.5)
     z = np.where(inside, (smooth - median) / spread, 0.0).astype(np.float32)
     return _Deviation(smooth, z, inside, median)
+
+
+def _half(deviation: _Deviation, region: Mask) -> Mask:
+    """The region where it deviates by at least half of its peak, which undoes the widening by smoothing."""
+    away = np.abs(deviation.smooth - deviation.median)
+    return np.asarray(region & (away >= 0.5 * float(np.percentile(away[region], 95.0))))
 
 
 def _spacing(fat_map: Volume) -> Triple:
@@ -121,7 +127,7 @@ def _kind(deviation: _Deviation, region: Mask, threshold: float) -> Kind | None:
     level = float(np.median(deviation.smooth[region]))
     if level > deviation.median:
         return "fatty" if level >= threshold else None
-    if level < 0.5 * threshold and _compact(deviation, region):
+    if level < 0.5 * max(threshold, deviation.median) and _compact(deviation, region):
         return "lesion"
     return "spared" if deviation.median >= threshold else None
 
