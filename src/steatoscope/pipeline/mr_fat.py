@@ -24,7 +24,7 @@ MAP_SLOPE_ERROR: Final = 0.03
 DIXON_SD_POINTS: Final = 2.4
 T1_WARN: Final = 1.10
 T1_STRONG: Final = 1.30
-_FEWEST_FOR_FIT: Final = 3
+_FEWEST_FOR_FIT: Final = {"complex": 3, "magnitude": 4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def fat_source(scan: MRScan, spectrum: str) -> FatSource:
         return FatSource(scan.pdff.data, "pdff", "vendor PDFF map", r2star=r2star)
     if scan.echoes is None:
         raise SteatoscopeError("E_TE", cause="The series has one echo or none that can be told apart.")
-    if scan.echoes.echo_times_s.size < _FEWEST_FOR_FIT:
+    if scan.echoes.echo_times_s.size < _FEWEST_FOR_FIT[scan.echoes.kind]:
         return _dixon(scan.echoes)
     fit = fit_fat_water(scan.echoes, spectrum=spectrum)
     return FatSource(fit.pdff, "pdff", fit.method, fit=fit, r2star=_inside(fit.r2star, fit.mask), notes=fit.notes)
@@ -73,7 +73,7 @@ def _dixon(train: EchoTrain) -> FatSource:
     """Signal fat fraction of two echoes (three where a second in-phase echo exists)."""
     pair = dixon_echoes(train.echo_times_s, train.field_strength_t)
     if pair is None:
-        raise SteatoscopeError("E_TE", cause="The two echoes are not in phase and opposed phase.")
+        raise SteatoscopeError("E_TE", cause="Too few echoes for a fit, and none in phase and opposed phase.")
     size = np.abs(train.data)
     if pair.second_in_phase is None:
         percent, r2star = two_point_fraction(size[pair.in_phase], size[pair.opposed]), None

@@ -31,7 +31,7 @@ def errors_page() -> str:
 def commands_page() -> str:
     """The help text of every command as Markdown."""
     parts = ["# Commands", ""]
-    context = click.Context(cli, info_name="steatoscope")
+    context = click.Context(cli, info_name="steatoscope", **cli.context_settings)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
         if command is not None:
