@@ -1,4 +1,4 @@
-"""Classification metrics against scikit-learn and by hand."""
+"""Classification scores against scikit-learn, published examples and closed forms."""
 
 from __future__ import annotations
 
@@ -6,83 +6,105 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score, confusion_matrix, f1_score, roc_auc_score
+from sklearn import metrics
 
 from steatoscope.science.metrics.classification import (
+    Weights,
     accuracy,
     auc,
-    confusion,
+    confusion_matrix,
     expected_calibration_error,
+    fleiss_kappa,
     macro_f1,
     weighted_kappa,
 )
 
-
-@pytest.mark.parametrize("seed", range(5))
-def test_auc_with_ties_as_scikit_learn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    outcome = rng.integers(2, size=60)
-    score = np.round(rng.normal(size=60) + 0.7 * outcome, 1)
-    assert auc(score, outcome) == pytest.approx(roc_auc_score(outcome, score))
-
-
-def test_auc_by_hand_and_undefined() -> None:
-    assert auc([1.0, 2.0, 3.0, 4.0], [0, 1, 0, 1]) == pytest.approx(0.75)
-    assert auc([1.0, 1.0], [0, 1]) == 0.5
-    assert auc([1.0, 2.0], [True, False]) == 0.0
-    assert math.isnan(auc([1.0, 2.0], [1, 1]))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_four_grades_as_scikit_learn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(4, size=80)
-    found = np.clip(truth + rng.integers(-1, 2, size=80), 0, 3)
-    table = confusion(found, truth, 4)
-    assert np.array_equal(table, confusion_matrix(truth, found, labels=range(4)))
-    assert accuracy(table) == pytest.approx(float((truth == found).mean()))
-    assert macro_f1(table) == pytest.approx(f1_score(truth, found, average="macro"))
-    assert weighted_kappa(table) == pytest.approx(cohen_kappa_score(truth, found, weights="quadratic"))
-    assert weighted_kappa(table, "linear") == pytest.approx(cohen_kappa_score(truth, found, weights="linear"))
+# Fleiss (1971), the widely printed example of ten subjects, fourteen raters, five classes: kappa 0.210
+VOTES = [
+    [0, 0, 0, 0, 14],
+    [0, 2, 6, 4, 2],
+    [0, 0, 3, 5, 6],
+    [0, 3, 9, 2, 0],
+    [2, 2, 8, 1, 1],
+    [7, 7, 0, 0, 0],
+    [3, 2, 6, 3, 0],
+    [2, 5, 3, 2, 2],
+    [6, 5, 2, 1, 0],
+    [0, 2, 2, 3, 7],
+]
 
 
-def test_classes_that_do_not_occur() -> None:
-    table = confusion([1, 1, 2], [1, 2, 2], 4)
-    assert macro_f1(table) == pytest.approx(2 / 3)
-    single = confusion([2, 2], [2, 2], 4)
-    assert macro_f1(single) == 1.0
-    assert math.isnan(weighted_kappa(single))
-    nothing = confusion([], [], 4)
-    assert math.isnan(accuracy(nothing))
-    assert math.isnan(macro_f1(nothing))
-    assert math.isnan(weighted_kappa(nothing))
+@pytest.mark.parametrize("digits", [0, 1, 6])
+def test_auc_with_ties(digits: int) -> None:
+    rng = np.random.default_rng(digits)
+    labels = rng.random(80) < 0.3
+    scores = np.round(rng.normal(labels.astype(float), 1.0), digits)
+    assert auc(labels, scores) == pytest.approx(metrics.roc_auc_score(labels, scores))
 
 
-def test_calibration_error_by_hand() -> None:
-    # bins of (0, 0.5] and (0.5, 1]: |0.3 - 0.5| * 2/4 and |0.8 - 1| * 2/4
-    assert expected_calibration_error([0.1, 0.5, 0.7, 0.9], [0, 1, 1, 1], bins=2) == pytest.approx(0.2)
-    assert expected_calibration_error([0.0, 1.0], [0, 1]) == 0.0
-    assert expected_calibration_error([1.0, 1.0], [0, 1]) == pytest.approx(0.5)
-
-
-def test_calibrated_probabilities_have_a_small_error() -> None:
-    rng = np.random.default_rng(0)
-    stated = rng.uniform(size=40_000)
-    happened = rng.uniform(size=stated.size) < stated
-    assert expected_calibration_error(stated, happened) < 0.015
-    assert expected_calibration_error(stated, rng.uniform(size=stated.size) < stated**2) > 0.12
-
-
-def test_wrong_values_are_refused() -> None:
-    with pytest.raises(ValueError, match="shape"):
-        auc([1.0], [0, 1])
+def test_auc_in_closed_form() -> None:
+    assert auc([True, False], [1.0, 1.0]) == 0.5
+    assert auc([True, True, False], [3.0, 1.0, 2.0]) == 0.5
+    assert math.isnan(auc([True, True], [1.0, 2.0]))
     with pytest.raises(ValueError, match="finite"):
-        auc([1.0, math.nan], [0, 1])
-    with pytest.raises(ValueError, match="outcomes"):
-        auc([1.0, 2.0], [0, 2])
-    with pytest.raises(ValueError, match="class numbers"):
-        confusion([0, 4], [0, 1], 4)
-    with pytest.raises(ValueError, match="one shape"):
-        confusion([0, 1, 2], [0, 1], 4)
+        auc([True, False], [math.nan, 1.0])
+
+
+def test_confusion_and_scores_agree_with_scikit_learn() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.integers(0, 4, 120)
+    found = np.clip(truth + rng.integers(-1, 2, 120), 0, 3)
+    counts = confusion_matrix(truth, found, 4)
+    assert np.array_equal(counts, metrics.confusion_matrix(truth, found))
+    assert macro_f1(counts) == pytest.approx(metrics.f1_score(truth, found, average="macro"))
+    assert accuracy(counts) == pytest.approx(metrics.accuracy_score(truth, found))
+    pairs: list[tuple[Weights, str | None]] = [("none", None), ("linear", "linear"), ("quadratic", "quadratic")]
+    for ours, theirs in pairs:
+        expected = metrics.cohen_kappa_score(truth, found, weights=theirs)
+        assert weighted_kappa(counts, ours) == pytest.approx(expected)
+
+
+def test_a_class_that_never_occurs_does_not_count() -> None:
+    truth, found = [0, 0, 2, 2], [0, 2, 2, 2]
+    expected = metrics.f1_score(truth, found, average="macro")
+    assert macro_f1(confusion_matrix(truth, found, 4)) == pytest.approx(expected)
+
+
+def test_undefined_scores() -> None:
+    empty = confusion_matrix([], [], 3)
+    assert empty.shape == (3, 3)
+    assert all(math.isnan(value) for value in (macro_f1(empty), accuracy(empty), weighted_kappa(empty)))
+    assert math.isnan(weighted_kappa(confusion_matrix([1, 1], [1, 1], 3)))
+
+
+@pytest.mark.parametrize(("truth", "found"), [([0, 3], [0, 1]), ([0, -1], [0, 1]), ([0], [0, 1])])
+def test_labels_must_fit(truth: list[int], found: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"labels|shape"):
+        confusion_matrix(truth, found, 3)
+
+
+def test_fleiss_kappa() -> None:
+    assert fleiss_kappa(VOTES) == pytest.approx(0.210, abs=5e-4)
+    assert fleiss_kappa([[3, 0], [0, 3]]) == 1.0
+    assert math.isnan(fleiss_kappa([[3, 0], [3, 0]]))
+    with pytest.raises(ValueError, match="votes"):
+        fleiss_kappa([[2, 0], [1, 2]])
+
+
+def test_calibration_error_in_closed_form() -> None:
+    probability = [0.05, 0.15, 0.15, 0.95, 1.0]
+    happened = [False, True, False, True, False]
+    gaps = (0.05 + abs(0.30 - 1) + abs(1.95 - 1)) / 5
+    assert expected_calibration_error(probability, happened) == pytest.approx(gaps)
+    assert math.isnan(expected_calibration_error([], []))
     with pytest.raises(ValueError, match="0-1"):
-        expected_calibration_error([1.2], [1])
+        expected_calibration_error([1.2], [True])
+
+
+def test_calibration_error_tells_honest_from_overconfident() -> None:
+    rng = np.random.default_rng(3)
+    probability = rng.random(20000)
+    happened = rng.random(20000) < probability
+    bold = np.where(probability > 0.5, 0.99, 0.01)
+    assert expected_calibration_error(probability, happened) < 0.02
+    assert expected_calibration_error(bold, happened) > 0.2

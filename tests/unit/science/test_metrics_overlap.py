@@ -1,4 +1,4 @@
-"""Overlap against counts by hand and scikit-learn."""
+"""Overlap of masks: closed forms, scikit-learn, and empty masks."""
 
 from __future__ import annotations
 
@@ -8,44 +8,39 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
-from steatoscope.science.metrics.overlap import Overlap, overlap
+from steatoscope.science.metrics.overlap import dice, overlap
 
 
-def test_shifted_squares_by_hand() -> None:
-    one, other = np.zeros((10, 10), dtype=bool), np.zeros((10, 10), dtype=bool)
-    one[2:6, 2:6] = True
-    other[3:8, 2:6] = True
-    found = overlap(one, other)
-    assert (found.both, found.only_predicted, found.only_reference) == (12, 4, 8)
-    assert found.dice == pytest.approx(24 / 36)
-    assert found.iou == pytest.approx(12 / 24)
-    assert found.precision == pytest.approx(0.75)
-    assert found.recall == pytest.approx(0.6)
-    assert found.volume_difference == pytest.approx(-0.2)
+def test_agrees_with_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    truth, found = rng.random((4, 9, 7)) < 0.4, rng.random((4, 9, 7)) < 0.5
+    result = overlap(found, truth)
+    assert result.dice == pytest.approx(f1_score(truth.ravel(), found.ravel()))
+    assert result.iou == pytest.approx(jaccard_score(truth.ravel(), found.ravel()))
+    assert result.precision == pytest.approx(precision_score(truth.ravel(), found.ravel()))
+    assert result.recall == pytest.approx(recall_score(truth.ravel(), found.ravel()))
+    assert dice(found, truth) == result.dice
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_random_volumes_as_scikit_learn(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    one, other = rng.uniform(size=(2, 4, 9, 7)) < rng.uniform(0.1, 0.9, (2, 1, 1, 1))
-    found, flat = overlap(one, other), (other.ravel(), one.ravel())
-    assert found.dice == pytest.approx(f1_score(*flat))
-    assert found.iou == pytest.approx(jaccard_score(*flat))
-    assert found.precision == pytest.approx(precision_score(*flat))
-    assert found.recall == pytest.approx(recall_score(*flat))
+def test_volume_difference_is_relative_to_the_reference() -> None:
+    truth, found = np.zeros(10, dtype=bool), np.zeros(10, dtype=bool)
+    truth[:4], found[:3] = True, True
+    result = overlap(found, truth)
+    assert result.volume_difference == -0.25
+    assert result.ravd_percent == 25.0
 
 
-def test_empty_masks_are_undefined_not_zero() -> None:
-    assert Overlap(0, 0, 0).dice == Overlap(0, 0, 0).iou == 1.0
-    assert Overlap(0, 0, 5).dice == 0.0
-    assert math.isnan(Overlap(0, 0, 5).precision)
-    assert math.isnan(Overlap(0, 5, 0).recall)
-    assert math.isnan(Overlap(0, 5, 0).volume_difference)
+def test_empty_masks() -> None:
+    nothing, something = np.zeros((3, 3), dtype=bool), np.eye(3, dtype=bool)
+    assert overlap(nothing, nothing).dice == overlap(nothing, nothing).iou == 1.0
+    assert math.isnan(overlap(nothing, nothing).recall)
+    assert math.isnan(overlap(nothing, nothing).ravd_percent)
+    missed = overlap(nothing, something)
+    assert (missed.dice, missed.recall, missed.volume_difference) == (0.0, 0.0, -1.0)
+    assert math.isnan(missed.precision)
+    assert math.isnan(overlap(something, nothing).volume_difference)
 
 
-def test_grey_or_misfit_masks_are_refused() -> None:
-    mask = np.ones((4, 4), dtype=bool)
+def test_shapes_must_fit() -> None:
     with pytest.raises(ValueError, match="shape"):
-        overlap(mask, mask[:3])
-    with pytest.raises(ValueError, match="boolean"):
-        overlap(mask, np.full((4, 4), 255, dtype=np.uint8))
+        overlap(np.ones((2, 2), dtype=bool), np.ones((4,), dtype=bool))
