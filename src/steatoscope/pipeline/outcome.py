@@ -18,7 +18,8 @@ from steatoscope.core.report import Report
 class Picture:
     """One display image with what was found on it, all of shape (rows, columns).
 
-    ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``heat`` is a map such as
+    ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``sector`` is the ultrasound
+    scan sector, where that and no organ outline is what was measured. ``heat`` is a map such as
     local fat percent (NaN where undefined). ``pixel_aspect`` is row spacing over column spacing.
     ``flip`` tells which axes to turn so that the picture stands as a radiologist expects it.
     """
@@ -28,6 +29,7 @@ class Picture:
     liver: Mask | None = None
     spleen: Mask | None = None
     kidney: Mask | None = None
+    sector: Mask | None = None
     heat: NDArray[np.float32] | None = None
     heat_title: str = ""
     heat_range: tuple[float, float] = (0.0, 40.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from steatoscope.core.errors import QualityCode
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import Contribution, ModelPart, RegionPart
-from steatoscope.imaging.preprocess.us_sector import Sector
 from steatoscope.pipeline.findings import FatEstimate
+
+if TYPE_CHECKING:
+    from steatoscope.imaging.preprocess.us_sector import Sector
+
+SECTOR_METHOD: Final = "scan sector, no liver outline"
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
 from steatoscope.core.image import Mask, Study, USScan, USView
@@ -17,7 +18,7 @@ from steatoscope.imaging.preprocess.us_sector import find_sector
 from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.outcome import Picture
-from steatoscope.pipeline.ports import Organs, Ports, PreparedView, UltrasoundReading
+from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, Ports, PreparedView, UltrasoundReading
 from steatoscope.pipeline.progress import Tracker
 from steatoscope.science.quantify.us_quantify import measure_us
 
@@ -163,18 +164,27 @@ def _pictures(case: _USCase, reading: UltrasoundReading | None) -> tuple[Picture
     pictures = []
     for number, (view, organ) in enumerate(_pairs(case)):
         heat = reading.heat if reading is not None and number == 0 else None
-        reach = float(np.nanmax(np.abs(heat))) if heat is not None and np.isfinite(heat).any() else 1.0
+        outlined = organ.method != SECTOR_METHOD
         rows, columns = view.pixel_mm or (1.0, 1.0)
         title = f"View {view.name}, frame {view.chosen[0] + 1}" if view.name else f"Frame {view.chosen[0] + 1}"
         pictures.append(
             Picture(
                 title=title,
                 grey=np.where(view.sector.mask, view.frames[0], 0).astype(np.uint8),
-                liver=None if organ.liver is None else organ.liver[0],
+                liver=organ.liver[0] if outlined and organ.liver is not None else None,
+                sector=None if outlined else view.sector.mask,
                 heat=heat,
                 heat_title=HEAT_TITLE,
-                heat_range=(-reach, reach),
+                heat_range=_symmetric_range(heat),
                 pixel_aspect=rows / columns,
             )
         )
     return tuple(pictures)
+
+
+def _symmetric_range(heat: NDArray[np.float32] | None) -> tuple[float, float]:
+    """Limits of the colour scale around 0, a whole number of steps of 5 points."""
+    if heat is None or not np.isfinite(heat).any():
+        return -5.0, 5.0
+    reach = 5.0 * max(1.0, float(np.ceil(np.nanmax(np.abs(heat)) / 5.0)))
+    return -reach, reach

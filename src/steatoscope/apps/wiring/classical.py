@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
-from steatoscope.pipeline.ports import Organs, PreparedView
+from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, PreparedView
 
 
 def ct_segmenter(volume: Volume) -> Organs:
@@ -36,9 +36,7 @@ def mr_segmenter(anatomy: Volume, pdff: Volume | None) -> Organs:
 
 def us_segmenter(view: PreparedView) -> Organs:
     """The whole scan sector stands for the liver: nothing is delineated within it."""
-    return Organs(
-        liver=view.tissue[None], method="scan sector, no liver outline", confidence=float(view.sector.confidence)
-    )
+    return Organs(liver=view.tissue[None], method=SECTOR_METHOD, confidence=float(view.sector.confidence))
 
 
 def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequence[RegionPart]:

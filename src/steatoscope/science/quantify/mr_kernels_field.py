@@ -117,7 +117,7 @@ def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F3
 
 
 @compiled(inline=True)
-def _gather_belief(unary: F32, message: F32, ahead: I32, behind: I32, node: int, belief: F32) -> float:
+def _gather_belief(unary: F32, message: F32, ahead: I32, behind: I32, node: int, belief: F32) -> np.float32:
     """Unary cost plus all messages to ``node`` into ``belief``; returns the share of it that one chain carries."""
     count_ahead, count_behind = 0, 0
     for k in range(K):

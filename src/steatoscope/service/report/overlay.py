@@ -35,7 +35,12 @@ Panel = Literal["plain", "found", "heat"]
 PANEL_NAMES: Final[dict[Panel, str]] = {"plain": "Image", "found": "What was measured", "heat": "Local map"}
 CAPTION: Final = "Greys are for display only. Decision support – review required."
 
-_ORGANS: Final = {"liver": ("#56b4e9", "solid"), "spleen": ("#f0e442", "dashed"), "kidney": ("#cc79a7", "dotted")}
+_ORGANS: Final = {
+    "liver": ("#56b4e9", "solid"),
+    "spleen": ("#f0e442", "dashed"),
+    "kidney": ("#cc79a7", "dotted"),
+    "scan sector": ("#56b4e9", "dashed"),
+}
 _REGIONS: Final = {"fatty": ("#e69f00", "solid"), "spared": ("#3fd0a4", "dashed"), "lesion": ("#ffffff", "dotted")}
 _HEAT_COLOURS: Final = "viridis"
 _WIDTH_IN: Final = 12.0
@@ -157,7 +162,7 @@ def _draw_organs(axes: Any, picture: Picture) -> None:
 
 
 def _organs(picture: Picture) -> dict[str, Mask]:
-    found = {"liver": picture.liver, "spleen": picture.spleen, "kidney": picture.kidney}
+    found = {"liver": picture.liver, "spleen": picture.spleen, "kidney": picture.kidney, "scan sector": picture.sector}
     return {name: mask for name, mask in found.items() if mask is not None and mask.any()}
 
 

@@ -26,7 +26,7 @@ def text(words: str, style: Any) -> Any:
 
 def heading(words: str) -> list[Any]:
     """A section heading that does not stay alone at the foot of a page."""
-    return [CondPageBreak(28 * mm), text(words, styles().heading)]
+    return [CondPageBreak(40 * mm), text(words, styles().heading)]
 
 
 def facts(content: Content) -> list[Any]:

@@ -67,8 +67,8 @@ def styles() -> Styles:
         strong=_style("strong", 9, 12.5, font=BOLD),
         value=_style("value", 25, 30, font=BOLD),
         grade=_style("grade", 18, 24, font=BOLD),
-        heading=_style("heading", 11.5, 15, font=BOLD, colour=ACCENT, before=9, after=3, keep=1),
-        subheading=_style("subheading", 9, 12, font=BOLD, before=6, after=2, keep=1),
+        heading=_style("heading", 11.5, 15, font=BOLD, colour=ACCENT, before=9, after=3),
+        subheading=_style("subheading", 9, 12, font=BOLD, before=6, after=2),
         cell=_style("cell", 8, 10.4),
         head=_style("head", 7.4, 9.5, font=BOLD, colour=MUTED),
         code=_style("code", 6.6, 9, font=MONO),
@@ -86,7 +86,6 @@ def _style(
     colour: Any = INK,
     before: float = 0,
     after: float = 0,
-    keep: int = 0,
 ) -> Any:
     return ParagraphStyle(
         name,
@@ -96,7 +95,6 @@ def _style(
         textColor=colour,
         spaceBefore=before,
         spaceAfter=after,
-        keepWithNext=keep,
         splitLongWords=1,
     )
 

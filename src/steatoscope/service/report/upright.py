@@ -25,6 +25,7 @@ def upright(picture: Picture) -> Picture:
         liver=_maybe(picture.liver, picture.flip),
         spleen=_maybe(picture.spleen, picture.flip),
         kidney=_maybe(picture.kidney, picture.flip),
+        sector=_maybe(picture.sector, picture.flip),
         heat=_maybe(picture.heat, picture.flip),
         boxes=kinds_and_boxes,
         flip=(False, False),
