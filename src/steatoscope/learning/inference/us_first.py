@@ -27,7 +27,7 @@ from steatoscope.learning.inference.us_first_map import contribution_map
 GRADES = ("normal", "mild", "moderate", "severe")
 LIMITS = (5.0, 33.0, 66.0)
 LEVEL = 0.9
-FAR, LEAST_SPECKLE = 99.0, 2.0
+FAR, LEAST_SPECKLE, LEAST_STRUCTURE, LEAST_CONFIDENCE = 99.0, 2.0, 6.0, 0.4
 
 Values = NDArray[np.float64]
 
@@ -100,7 +100,8 @@ class USFirstModel:
         points = points_per_root(score, float(self.document["regression"]["intercept"]))
         values = {name: float(points * part) for name, part in parts.items()}
         heatmap = contribution_map(frames, sector, tissue, self.document["regression"], points)
-        return self._prediction(found, score, values, heatmap)
+        distance = ood_distance(self.document["distribution"], found) if sector.confidence >= LEAST_CONFIDENCE else FAR
+        return self._prediction(found, score, values, heatmap, distance)
 
     def score(self, found: dict[str, float]) -> tuple[float, dict[str, float]]:
         """Estimated square root of fat, and each feature's share of its distance from the training mean."""
@@ -114,9 +115,8 @@ class USFirstModel:
         return float(fit["intercept"] + sum(parts.values())), parts
 
     def _prediction(
-        self, found: dict[str, float], score: float, values: dict[str, float], heatmap: Floats
+        self, found: dict[str, float], score: float, values: dict[str, float], heatmap: Floats, distance: float
     ) -> USFatPrediction:
-        distance = ood_distance(self.document["distribution"], found)
         if not np.isfinite(score):
             score = float(self.document["regression"]["intercept"])
         limits = self.document["distribution"]
@@ -176,10 +176,12 @@ def grade_probabilities(residuals: list[float], score: float, probability: float
 def ood_distance(distribution: dict[str, Any], found: dict[str, float]) -> float:
     """Mahalanobis distance of features from the training patients, per square root of their number.
 
-    ``FAR`` where a feature is missing or the picture has no speckle: every B-mode picture has.
+    ``FAR`` where a feature is missing, or where the picture has no speckle or no structure (grey levels): every B-mode
+    picture of an abdomen has both.
     """
     values = np.array([found[name] for name in distribution["features"]], dtype=np.float64)
-    if not np.isfinite(values).all() or found["speckle_sd"] < LEAST_SPECKLE:
+    plain = found["speckle_sd"] < LEAST_SPECKLE or found["contrast_spread"] < LEAST_STRUCTURE
+    if plain or not np.isfinite(values).all():
         return FAR
     z = (values - np.asarray(distribution["centre"])) / np.asarray(distribution["spread"])
     return min(float(np.sqrt(z @ np.asarray(distribution["precision"]) @ z / z.size)), FAR)

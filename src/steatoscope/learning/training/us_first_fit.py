@@ -25,7 +25,7 @@ from steatoscope.learning.inference.us_first import (
 from steatoscope.learning.inference.us_first_features import band_names
 
 ALPHAS = (1.0, 3.0, 10.0, 30.0)
-WARN_FACTOR, REFUSE_FACTOR = 1.25, 2.0
+WARN_FACTOR, REFUSE_FACTOR = 1.25, 2.6
 BOOTSTRAPS = 2000
 
 Values = NDArray[np.float64]
