@@ -126,3 +126,16 @@ def test_chest_above_the_liver_has_none() -> None:
     top = Volume(truth.volume.data[above:], truth.volume.geometry, "HU")
     assert top.data.shape[0] >= 1
     assert find_ct_organs(top).liver is None
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_upside_down_without_a_flag_is_noticed(known: bool) -> None:
+    truth, _ = phantom(5.0)
+    spacing = truth.volume.geometry.spacing
+    wrong = Geometry.from_spacing(spacing if known else (1.0, 1.0, 1.0), known=known)
+    middle = slice(18, 23)
+    upside = Volume(np.ascontiguousarray(truth.volume.data[middle, ::-1]), wrong, "HU")
+    found = find_ct_organs(upside)
+    assert found.liver is not None
+    assert dice(found.liver[:, ::-1], truth.masks["liver"][middle]) > 0.8
+    assert any("upside down" in note for note in found.notes)

@@ -39,11 +39,6 @@ class Frame:
         a, b, c = (s * f for s, f in zip(self.spacing, self.factors, strict=True))
         return a, b, c
 
-    def turned(self, flips: Flips) -> Frame:
-        """The same frame with further canonical axes reversed."""
-        a, b, c = (old != new for old, new in zip(self.flips, flips, strict=True))
-        return replace(self, flips=(a, b, c))
-
     def rescaled(self, scale: float) -> Frame:
         """The same frame with all lengths multiplied by ``scale``."""
         a, b, c = (s * scale for s in self.spacing)

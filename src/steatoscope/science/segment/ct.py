@@ -17,9 +17,11 @@ from steatoscope.science.segment.ct_aorta import Tube, find_aorta
 from steatoscope.science.segment.ct_liver import Organ, find_liver
 from steatoscope.science.segment.ct_neighbours import bright_share, find_kidneys, find_spleen
 from steatoscope.science.segment.morphology import dilated, gaussian_mm, opened
-from steatoscope.science.segment.torso import Torso, find_torso
+from steatoscope.science.segment.torso import BODY_HU, Torso, find_torso
 
 COARSE_MM = 3.0
+TRUNK_WIDTH_MM = 350.0
+CLEAR_SPINE = 0.3
 TUBE_MM = 1.5
 FAT_HU = -100.0
 EMPTY_HU: Mapping[str, float | None] = {"aorta": None, "spleen": None, "kidney": None, "portal": None, "liver": None}
@@ -47,14 +49,54 @@ class CTOrgans:
 def find_ct_organs(volume: Volume) -> CTOrgans:
     """Find liver, spleen, kidneys and aorta on a CT volume in HU, enhanced or not, full, slab or single slice.
 
-    Organs that are not in view are None. Never raises for an image without a body or liver.
+    Organs that are not in view are None. Never raises for an image without a body or liver. Where the geometry is
+    unknown the usual display and a trunk of 350 mm are assumed; where in addition, or against a stated geometry, the
+    spine lies clearly in front, the image is taken as stored upside down and a note says so.
     """
-    frame = frame_of(volume.geometry).with_target(COARSE_MM)
-    canonical = np.asarray(frame.forward(volume.data), dtype=np.float32)
+    frame = frame_of(volume.geometry)
+    if not volume.geometry.known:
+        frame = frame.rescaled(_assumed_scale(volume.data))
+    found = _attempt(volume.data, frame.with_target(COARSE_MM), ())
+    if found is None:
+        return CTOrgans(None, notes=("No body in view.",))
+    organs, spine = found
+    if organs.liver is not None and spine >= CLEAR_SPINE:
+        return organs
+    return _turned_over(volume.data, frame.with_target(COARSE_MM), spine) or organs
+
+
+def _assumed_scale(data: Floats) -> float:
+    """Millimetres a pixel where the body is as wide as a trunk and the file does not say."""
+    columns = np.flatnonzero((data > BODY_HU).mean(axis=(0, 1)) > 0.05)
+    return TRUNK_WIDTH_MM / max(float(columns[-1] - columns[0]) + 1.0, 32.0) if columns.size else 1.0
+
+
+def _attempt(stored: Floats, frame: Frame, notes: tuple[str, ...]) -> tuple[CTOrgans, float] | None:
+    """Organs under one orientation, and how much bone lies where the spine should (0-1)."""
+    canonical = np.asarray(frame.forward(stored), dtype=np.float32)
     torso = find_torso(frame.coarse(canonical), frame.coarse_spacing)
     if torso is None:
-        return CTOrgans(None, notes=("No body in view.",))
-    return _organs(canonical, frame, torso, ())
+        return None
+    return _organs(canonical, frame, torso, notes), float(np.median(torso.spine_bone))
+
+
+def _turned_over(stored: Floats, frame: Frame, spine: float) -> CTOrgans | None:
+    """The better of the two ways to turn an upside-down image, where that puts a spine in its place; else None."""
+    best: CTOrgans | None = None
+    for across in (False, True):
+        down, back, left = frame.flips
+        turned = replace(frame, flips=(down, not back, left != across))
+        tried = _attempt(stored, turned, ("The image seems stored upside down; it was turned by the spine.",))
+        if tried is None or tried[1] < max(CLEAR_SPINE, 1.5 * spine) or tried[0].liver is None:
+            continue
+        if best is None or _weight(tried[0]) > _weight(best):
+            best = tried[0]
+    return best
+
+
+def _weight(organs: CTOrgans) -> float:
+    area = 0.0 if organs.liver is None else float(organs.liver.sum())
+    return area * organs.confidence.get("liver", 0.0)
 
 
 def _organs(canonical: Floats, frame: Frame, torso: Torso, notes: tuple[str, ...]) -> CTOrgans:

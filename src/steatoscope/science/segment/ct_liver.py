@@ -9,7 +9,7 @@ import numpy as np
 from steatoscope.core.image import Floats, Mask
 from steatoscope.science.segment.compartments import Compartment, cores, grown, soft_tissue
 from steatoscope.science.segment.ct_slices import trunk_slices
-from steatoscope.science.segment.morphology import depth_mm
+from steatoscope.science.segment.morphology import depth_mm, dilated
 from steatoscope.science.segment.torso import Torso
 
 MIN_AREA_CM2 = 8.0
@@ -18,6 +18,7 @@ LIVER_HU = (-30.0, 200.0)
 FATTY_HU = 20.0
 FATTY_AREA_CM2 = 45.0
 MAX_SHARE = 0.6
+WALL_MM = 32.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,16 @@ def _plausible(torso: Torso, core: Compartment, mask: Mask, depth: Floats) -> bo
     if float(areas.sum()) > MAX_SHARE * float(torso.inner[areas > 0].sum()):
         return False
     huge = area_cm2 >= 60.0 or mask.sum() * torso.voxel_ml >= 250.0
-    at_wall = huge or float(depth[mask].min()) <= 22.0
+    at_wall = huge or float(depth[mask].min()) <= WALL_MM or _dome(torso, mask)
     into = float(depth[core.mask].max()) >= 20.0
     right = float(torso.u[mask].mean()) < (0.1 if huge else -0.1)
     return big and at_wall and into and right and core.spread <= 10.0
+
+
+def _dome(torso: Torso, mask: Mask) -> bool:
+    """Whether lung surrounds much of the mask, as it does the top of the liver."""
+    rim = dilated(mask, torso.spacing, 6.0) & ~mask
+    return float(torso.air[rim].mean()) >= 0.4
 
 
 def _confidence(torso: Torso, core: Compartment, mask: Mask) -> float:
