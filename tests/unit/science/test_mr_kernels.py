@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from steatoscope.science.quantify import mr_compile
+from steatoscope.core import kernels
 from steatoscope.science.quantify import mr_kernels_field as field
 from steatoscope.science.quantify import mr_kernels_grid as grid
 from steatoscope.science.quantify.mr_lag import lag_plan, projector
@@ -98,9 +98,9 @@ def test_kernels_compile_where_nothing_can_be_cached(monkeypatch: pytest.MonkeyP
         decorate: Callable[..., Any] = numba.njit(**options)
         return decorate
 
-    monkeypatch.setattr(mr_compile, "njit", refuse)
+    monkeypatch.setattr(kernels, "njit", refuse)
 
-    @mr_compile.compiled()
+    @kernels.compiled()
     def double(x: float) -> float:
         return 2.0 * x
 

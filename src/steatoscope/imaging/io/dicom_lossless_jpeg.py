@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.imaging.io.dicom_compile import compiled
+from steatoscope.core.kernels import compiled
 from steatoscope.imaging.io.dicom_rle import CodecError
 
 LOSSLESS_FRAME = 0xC3
@@ -160,7 +160,7 @@ def _intervals(data: bytes) -> list[bytes]:
     return [*parts, data[start:]]
 
 
-@compiled
+@compiled()
 def _predict(values: NDArray[np.int32], row: int, column: int, part: int, kind: int) -> int:
     """The prediction from the left, above and corner neighbours (T.81, table H.1), with its rules for the edges."""
     if row == 0 or column == 0:
@@ -180,7 +180,7 @@ def _predict(values: NDArray[np.int32], row: int, column: int, part: int, kind: 
     return found
 
 
-@compiled
+@compiled()
 def _difference(held: int, bits: int, size: int) -> int:
     """The signed difference of ``size`` bits at the top of ``bits`` held ones."""
     if size in (0, 16):
@@ -189,7 +189,7 @@ def _difference(held: int, bits: int, size: int) -> int:
     return found - ((1 << size) - 1) if found < 1 << (size - 1) else found
 
 
-@compiled
+@compiled()
 def _decode(coded: NDArray[np.uint8], values: NDArray[np.int32], tables: Table, kind: int, middle: int) -> bool:
     """Fill rows of samples from one restart interval; False where the bits run out or make no code."""
     rows, columns, parts = values.shape

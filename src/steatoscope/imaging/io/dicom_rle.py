@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.imaging.io.dicom_compile import compiled
+from steatoscope.core.kernels import compiled
 
 HEADER_BYTES = 64
 
@@ -39,7 +39,7 @@ def decode_rle(frame: bytes, rows: int, columns: int, samples: int, depth: int) 
     return np.asarray(planes.reshape(rows, columns, samples))
 
 
-@compiled
+@compiled()
 def _expand(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> bool:
     at = 0
     filled = 0

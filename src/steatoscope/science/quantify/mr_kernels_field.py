@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.science.quantify.mr_compile import compiled
+from steatoscope.core.kernels import compiled
 
 K = 3
 _BIG = np.float32(3.0e38)
@@ -19,7 +19,7 @@ I32 = NDArray[np.int32]
 U8 = NDArray[np.uint8]
 
 
-@compiled()
+@compiled(fused=True)
 def neighbours(index: I32, slices: int, rows: int, columns: int) -> tuple[I32, I32]:
     """Positions within ``index`` of the next and previous neighbour along column, row and slice; -1 where none.
 
@@ -49,7 +49,7 @@ def neighbours(index: I32, slices: int, rows: int, columns: int) -> tuple[I32, I
     return ahead, behind
 
 
-@compiled()
+@compiled(fused=True)
 def attract(place: F32, cost: F32, bend: F32, target: F32, weight: float, width: float) -> F32:
     """Unary costs (nodes, 3) with a pull towards ``target`` (nodes,), in proportion to each candidate's curvature."""
     result = np.empty_like(cost)
@@ -63,7 +63,7 @@ def attract(place: F32, cost: F32, bend: F32, target: F32, weight: float, width:
     return result
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _send(place: F32, bend: F32, node: int, other: int, terms: F32, slot: F32, scale: F32) -> None:
     """The message from ``node`` to ``other`` into ``slot``; ``scale`` holds weight, limit, span and its inverse."""
     weight, limit, span, inverse = scale[0], scale[1], scale[2], scale[3]
@@ -82,7 +82,7 @@ def _send(place: F32, bend: F32, node: int, other: int, terms: F32, slot: F32, s
         slot[j] -= lowest
 
 
-@compiled()
+@compiled(fused=True)
 def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F32, passes: int) -> U8:
     """The candidate of each node, shape (nodes,), after at most ``passes`` forward and backward sweeps of TRW-S.
 
@@ -116,7 +116,7 @@ def choose(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, scale: F3
     return label
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _gather_belief(unary: F32, message: F32, ahead: I32, behind: I32, node: int, belief: F32) -> np.float32:
     """Unary cost plus all messages to ``node`` into ``belief``; returns the share of it that one chain carries."""
     count_ahead, count_behind = 0, 0
@@ -135,7 +135,7 @@ def _gather_belief(unary: F32, message: F32, ahead: I32, behind: I32, node: int,
     return np.float32(1.0) / np.float32(max(count_ahead, count_behind, 1))
 
 
-@compiled()
+@compiled(fused=True)
 def _decode(place: F32, unary: F32, bend: F32, ahead: I32, behind: I32, message: F32, scale: F32, label: U8) -> int:
     """Choose candidates in order, given those already chosen; writes ``label`` and returns how many changed."""
     weight, limit, span, inverse = scale[0], scale[1], scale[2], scale[3]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.science.quantify.mr_compile import compiled
+from steatoscope.core.kernels import compiled
 
 LANES = 16
 CANDIDATES = 3
@@ -19,7 +19,7 @@ I32 = NDArray[np.int32]
 _BIG = np.float32(3.0e38)
 
 
-@compiled()
+@compiled(fused=True)
 def gather(parts: F32, index: I32) -> tuple[F32, F32]:
     """Pack voxels ``index`` of ``parts`` (echo, voxel, real/imaginary) as real and imaginary (block, echo, lane)."""
     echoes = parts.shape[0]
@@ -37,7 +37,7 @@ def gather(parts: F32, index: I32) -> tuple[F32, F32]:
     return real, imag
 
 
-@compiled()
+@compiled(fused=True)
 def cells(index: I32, rows: int, columns: int, side: int) -> tuple[I32, I32]:
     """Square cells of ``side`` voxels within a slice that hold at least one voxel of ``index``.
 
@@ -65,7 +65,7 @@ def cells(index: I32, rows: int, columns: int, side: int) -> tuple[I32, I32]:
     return used, where
 
 
-@compiled()
+@compiled(fused=True)
 def pair_products(real: F32, imag: F32, cell: I32, cells: int) -> F32:
     """Sums over each cell of |s_n|^2 and of conj(s_n) s_m for n > m.
 
@@ -93,7 +93,7 @@ def pair_products(real: F32, imag: F32, cell: I32, cells: int) -> F32:
     return sums
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _lane_minima(cost_grid: F32, best: F32, place: F32, bend: F32) -> None:
     points = cost_grid.shape[0]
     best[:] = _BIG
@@ -128,7 +128,7 @@ def _lane_minima(cost_grid: F32, best: F32, place: F32, bend: F32) -> None:
             bend[0, lane] = curve if first else c0
 
 
-@compiled()
+@compiled(fused=True)
 def minima(cost: F32, width: float) -> tuple[F32, F32, F32]:
     """The three lowest local minima of periodic rows ``cost`` (rows, points).
 
@@ -158,7 +158,7 @@ def minima(cost: F32, width: float) -> tuple[F32, F32, F32]:
     return place_out, value_out, bend_out
 
 
-@compiled()
+@compiled(fused=True)
 def candidates(
     real: F32, imag: F32, decays: F32, weights: F32, lag: I32, table: F32, width: float
 ) -> tuple[F32, F32, F32, F32]:

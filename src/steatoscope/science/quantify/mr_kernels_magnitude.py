@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.science.quantify.mr_compile import compiled
+from steatoscope.core.kernels import compiled
 
 F64 = NDArray[np.float64]
 _STEPS = 40
 
 
-@compiled()
+@compiled(fused=True)
 def _cost(s: F64, times: F64, re: F64, sq: F64, water: float, fat: float, rate: float) -> float:
     total = 0.0
     for n in range(s.size):
@@ -24,7 +24,7 @@ def _cost(s: F64, times: F64, re: F64, sq: F64, water: float, fat: float, rate: 
     return total
 
 
-@compiled()
+@compiled(fused=True)
 def _start(s: F64, times: F64, re: F64, sq: F64, share: float, rates: F64) -> tuple[float, float]:
     best, scale, decay = np.inf, 0.0, 0.0
     for rate in rates:
@@ -40,7 +40,7 @@ def _start(s: F64, times: F64, re: F64, sq: F64, share: float, rates: F64) -> tu
     return scale, decay
 
 
-@compiled()
+@compiled(fused=True)
 def _descend(
     s: F64,
     times: F64,
@@ -105,7 +105,7 @@ def _descend(
     return water, fat, rate, cost
 
 
-@compiled()
+@compiled(fused=True)
 def fit_two_starts(
     signal: F64, times: F64, basis_re: F64, basis_sq: F64, rates: F64, limits: tuple[float, float], tolerance: float
 ) -> F64:

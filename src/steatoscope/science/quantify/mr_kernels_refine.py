@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.science.quantify.mr_compile import compiled
+from steatoscope.core.kernels import compiled
 from steatoscope.science.quantify.mr_kernels_grid import LANES
 
 F32 = NDArray[np.float32]
@@ -18,7 +18,7 @@ _ONE = np.float32(1.0)
 _TWO_PI = np.float32(2.0 * np.pi)
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _phasor(work: F32) -> None:
     """Rows 2 and 3 become exp(i 2 pi cycles - decay), with cycles in row 4 and decay in row 5.
 
@@ -56,7 +56,7 @@ def _phasor(work: F32) -> None:
         work[3, lane] = sine * sign * power
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _demodulate(real: F32, imag: F32, times: F32, state: F32, y_re: F32, y_im: F32, weight: F32, work: F32) -> None:
     """Data times the conjugate of the decayed phasor since the first echo, and that phasor's squared magnitude."""
     for lane in range(LANES):
@@ -80,7 +80,7 @@ def _demodulate(real: F32, imag: F32, times: F32, state: F32, y_re: F32, y_im: F
             weight[n, lane] = z * z + w * w
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _linear(y_re: F32, y_im: F32, weight: F32, basis: F32, acc: F32, sol: F32) -> None:
     """Normal equations (rows 0-3 of ``sol``), water (4, 5), fat (6, 7) and the inverse determinant (8)."""
     acc[:] = np.float32(0.0)
@@ -109,7 +109,7 @@ def _linear(y_re: F32, y_im: F32, weight: F32, basis: F32, acc: F32, sol: F32) -
         sol[8, lane] = det
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _moments(y_re: F32, y_im: F32, weight: F32, times: F32, basis: F32, sol: F32, acc: F32) -> None:
     """Residual (0), its products with ``t m`` (1, 2), the squared length of ``t m`` (3) and its projections (4-7)."""
     acc[:] = np.float32(0.0)
@@ -133,7 +133,7 @@ def _moments(y_re: F32, y_im: F32, weight: F32, times: F32, basis: F32, sol: F32
             acc[7, lane] += c_re * t_im - c_im * t_re
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _keep_best(state: F32, sol: F32, acc: F32, best: F32) -> None:
     for lane in range(LANES):
         lower = acc[0, lane] < best[0, lane]
@@ -146,7 +146,7 @@ def _keep_best(state: F32, sol: F32, acc: F32, best: F32) -> None:
         best[6, lane] = sol[7, lane] if lower else best[6, lane]
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _move(state: F32, sol: F32, acc: F32, limits: F32) -> None:
     """One diagonal Gauss-Newton step, the field by at most ``limits[0]`` Hz, R2* within ``limits[1:]``."""
     for lane in range(LANES):
@@ -160,7 +160,7 @@ def _move(state: F32, sol: F32, acc: F32, limits: F32) -> None:
         state[1, lane] = min(max(state[1, lane] - acc[1, lane] / norm, limits[1]), limits[2])
 
 
-@compiled(inline=True)
+@compiled(inline=True, fused=True)
 def _restore(best: F32, first: float, work: F32, maps: F32, block: int) -> None:
     """Water and fat at time zero instead of at the first echo, written to ``maps``."""
     for lane in range(LANES):
@@ -178,7 +178,7 @@ def _restore(best: F32, first: float, work: F32, maps: F32, block: int) -> None:
         maps[block, 6, lane] = best[2, lane]
 
 
-@compiled()
+@compiled(fused=True)
 def refine(real: F32, imag: F32, times: F32, basis: F32, start: F32, limits: F32, steps: int) -> F32:
     """Gauss-Newton steps for every voxel from ``start`` (2, blocks, lanes): field in Hz and R2* in 1/s.
 
