@@ -148,8 +148,8 @@ def _baseline(reading: UltrasoundReading) -> BaselinePart | None:
         z=reading.baseline_z,
         healthy_upper_limit=None,
         text=(
-            f"The image features lie {reading.baseline_z:+.1f} robust standard deviations from those of the "
-            "biopsy-normal patients that the model was trained on."
+            f"The score of the image features lies {reading.baseline_z:+.1f} robust standard deviations from that of "
+            "the biopsy-normal patients of the training set; more fat gives a higher score."
         ),
     )
 

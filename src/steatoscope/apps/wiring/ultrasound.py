@@ -40,7 +40,7 @@ def _reading(
     model: USFirstModel, answers: Sequence[USFatPrediction], *, refused: bool, left_out: int
 ) -> UltrasoundReading:
     first = answers[0]
-    scores = [z for answer in answers for z in answer.healthy_z.values() if np.isfinite(z)]
+    scores = [answer.healthy_z["score"] for answer in answers if np.isfinite(answer.healthy_z["score"])]
     return UltrasoundReading(
         estimate=_estimate(model, answers),
         contributions=tuple(_contributions(first)),
@@ -48,7 +48,7 @@ def _reading(
         out_of_distribution=refused,
         notes=_notes(answers, 0 if refused else left_out),
         model=ModelPart(name=NAME, version=model.version, sha256=model.sha256, card="us-first/card.md"),
-        baseline_z=round(float(np.median(scores)), 6) if scores else None,
+        baseline_z=round(float(np.mean(scores)), 6) if scores else None,
     )
 
 

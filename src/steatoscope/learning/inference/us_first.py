@@ -52,7 +52,8 @@ class USFatPrediction:
     ``probability`` is that of fat >= 5 %; ``positive`` compares it with ``threshold``. ``grade_probabilities`` use
     the limits 5, 33 and 66 %. ``ood_score`` is the distance from the training data over its refusal limit: above 1
     the picture must be refused (``out_of_distribution``), ``unusual`` asks for a warning. ``healthy_z`` compares
-    features with the biopsy-normal patients. ``heatmap`` (rows, columns) holds points of fat per pixel, 0 elsewhere.
+    features, and the model's own ``score``, with the biopsy-normal patients. ``heatmap`` (rows, columns) holds points
+    of fat per pixel, 0 elsewhere.
     """
 
     value_percent: float
@@ -132,7 +133,7 @@ class USFirstModel:
             effects=tuple(
                 FeatureEffect(name, found[name], effect) for name, effect in values.items() if np.isfinite(effect)
             ),
-            healthy_z=healthy_z(self.document["healthy"], found),
+            healthy_z=healthy_z(self.document["healthy"], {**found, "score": score}),
             ood_score=distance / limits["refuse_at"],
             out_of_distribution=distance > limits["refuse_at"],
             unusual=distance > limits["warn_at"],

@@ -58,7 +58,7 @@ def fit_parts(table: PatientTable) -> dict[str, Any]:
         "residuals": np.sort(residuals).round(6).tolist(),
         "residual_quantile": conformal_quantile(np.abs(residuals), LEVEL),
         "distribution": fit_distribution(table),
-        "healthy": fit_healthy(table),
+        "healthy": fit_healthy(table, scores),
     }
 
 
@@ -119,14 +119,14 @@ def fit_distribution(table: PatientTable) -> dict[str, Any]:
     return _covariance(table) | limits
 
 
-def fit_healthy(table: PatientTable) -> dict[str, dict[str, float]]:
-    """Median and scaled MAD of every feature in the biopsy-normal patients."""
-    normal = table.values[table.fat < LIMITS[0]]
+def fit_healthy(table: PatientTable, scores: Values) -> dict[str, dict[str, float]]:
+    """Median and scaled MAD of every feature, and of the left-out ``score``, in the biopsy-normal patients."""
+    normal = np.column_stack([table.values, scores])[table.fat < LIMITS[0]]
     middle = np.median(normal, axis=0)
     spread = 1.4826 * np.median(np.abs(normal - middle), axis=0)
     return {
         name: {"median": round(float(m), 6), "spread": round(float(s), 6)}
-        for name, m, s in zip(table.names, middle, spread, strict=True)
+        for name, m, s in zip((*table.names, "score"), middle, spread, strict=True)
     }
 
 
