@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from steatoscope.science.clinical.baseline import ct_baseline, pdff_at_percentile, pdff_baseline
+from steatoscope.science.clinical.baseline import ct_baseline, pdff_at_percentile, pdff_baseline, pdff_z
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,10 @@ from steatoscope.science.clinical.baseline import ct_baseline, pdff_at_percentil
 )
 def test_published_vectors(pdff: float, z: float, percentile: float) -> None:
     part = pdff_baseline(pdff)
-    assert part.z == pytest.approx(z, abs=1e-6)
-    assert part.percentile == pytest.approx(percentile, abs=0.005)
+    assert pdff_z(pdff) == pytest.approx(z, abs=1e-6)
+    assert part.z == round(z, 3)
+    assert part.percentile == pytest.approx(percentile, abs=0.0501)
+    assert part.percentile == round(part.percentile, 1)
     assert part.healthy_upper_limit == 5.5
     assert "not healthy-only" in part.reference
 
@@ -34,7 +36,8 @@ def test_zero_and_negative_values_are_finite() -> None:
 def test_ct_counts_people_with_denser_livers() -> None:
     part = ct_baseline(35.0, 17.9)
     assert part.z == pytest.approx(-2.0)
-    assert part.percentile == pytest.approx(97.725, abs=0.001)
+    assert part.percentile == pytest.approx(97.7)
     assert "at or above the healthy upper limit" in part.text
-    assert "cannot exclude mild steatosis" in part.text
+    assert "cannot exclude mild steatosis" not in part.text
+    assert "below the healthy upper limit of 5.5 %; CT cannot exclude" in ct_baseline(60.0, 3.4).text
     assert "healthy upper limit" not in ct_baseline(60.0).text

@@ -20,6 +20,8 @@ SMALLEST_PDFF_PERCENT: Final = 0.1
 HEALTHY_UPPER_LIMIT_PERCENT: Final = 5.5
 MEAN_LIVER_HU: Final = 55.0
 SD_LIVER_HU: Final = 10.0
+Z_DECIMALS: Final = 3
+PERCENTILE_DECIMALS: Final = 1
 PDFF_REFERENCE: Final = "UK middle-aged general population, not healthy-only"
 CT_REFERENCE: Final = "US middle-aged CT screening population, not healthy-only"
 
@@ -51,8 +53,8 @@ def pdff_baseline(pdff_percent: float) -> BaselinePart:
     )
     return BaselinePart(
         reference=PDFF_REFERENCE,
-        percentile=percentile,
-        z=z,
+        percentile=round(percentile, PERCENTILE_DECIMALS),
+        z=round(z, Z_DECIMALS),
         healthy_upper_limit=HEALTHY_UPPER_LIMIT_PERCENT,
         text=text,
     )
@@ -62,7 +64,8 @@ def ct_baseline(liver_hu: float, fat_percent: float | None = None) -> BaselinePa
     """Place of an unenhanced liver attenuation in HU, one-sided: a low HU stands for much fat.
 
     The percentile counts people with a higher attenuation, so that, as for PDFF, more fat gives a higher percentile.
-    The healthy upper limit is on the scale of the fat percentage, and is compared only where that is given.
+    The healthy upper limit is on the scale of the fat percentage, and is compared only where that is given; an estimate
+    below it brings the caution that CT cannot exclude mild steatosis.
     """
     z = ct_z(liver_hu)
     percentile = 100.0 * NormalDist().cdf(-z)
@@ -71,15 +74,14 @@ def ct_baseline(liver_hu: float, fat_percent: float | None = None) -> BaselinePa
         f"reference population ({CT_REFERENCE}; mean {MEAN_LIVER_HU:g}, SD {SD_LIVER_HU:g} HU)."
     )
     if fat_percent is not None:
-        place = _place(fat_percent >= HEALTHY_UPPER_LIMIT_PERCENT)
-        text += (
-            f" The fat estimate is {place} the healthy upper limit of {HEALTHY_UPPER_LIMIT_PERCENT:g} %;"
-            " CT cannot exclude mild steatosis."
-        )
+        above = fat_percent >= HEALTHY_UPPER_LIMIT_PERCENT
+        caution = "." if above else "; CT cannot exclude mild steatosis."
+        limit = f"the healthy upper limit of {HEALTHY_UPPER_LIMIT_PERCENT:g} %"
+        text += f" The fat estimate is {_place(above)} {limit}{caution}"
     return BaselinePart(
         reference=CT_REFERENCE,
-        percentile=percentile,
-        z=z,
+        percentile=round(percentile, PERCENTILE_DECIMALS),
+        z=round(z, Z_DECIMALS),
         healthy_upper_limit=HEALTHY_UPPER_LIMIT_PERCENT,
         text=text,
     )

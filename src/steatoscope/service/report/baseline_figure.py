@@ -1,4 +1,4 @@
-"""The healthy-baseline picture: where the patient lies beside a reference population.
+"""The reference-population picture: where the patient lies beside a reference population.
 
 The curve of a population is drawn only where the report's own z shows that it is the one compared with; otherwise the
 standard score alone is shown, so that no picture claims a distribution that was not used.

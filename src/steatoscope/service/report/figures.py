@@ -1,4 +1,4 @@
-"""Charts of the report: the grade scale, the healthy-baseline picture and the contributions of features."""
+"""Charts of the report: the grade scale, the reference-population picture and the contributions of features."""
 
 from __future__ import annotations
 

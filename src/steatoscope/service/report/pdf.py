@@ -143,7 +143,7 @@ def _pictures(pictures: list[PicturePanels], left_out: int) -> list[Any]:
 def _comparison(content: Content, chart: dict[str, Any]) -> list[Any]:
     story: list[Any] = []
     if content.baseline is not None:
-        story += blocks.heading("Healthy baseline")
+        story += blocks.heading("Reference population")
         story += [chart["baseline"]] if "baseline" in chart else []
         words, reference = content.baseline
         story += [blocks.text(words, styles().body), blocks.text(reference, styles().note)]
