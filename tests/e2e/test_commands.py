@@ -73,6 +73,17 @@ def test_wrong_usage_exits_with_two(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_results_never_go_into_the_scan_folder_or_nowhere(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    assert steatoscope("analyze", tmp_path, "--out", tmp_path).code == 2
+    (tmp_path / "file").write_text("x")
+    assert steatoscope("analyze", tmp_path / "file", "--out", tmp_path / "file").code == 2
+    assert steatoscope("benchmark", "phantom", "--out", tmp_path / "file" / "deep").code == 2
+
+
+def test_fat_must_be_a_number(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    assert steatoscope("phantom", "us", "--fat", "nan", "--out", tmp_path / "x.png").code == 2
+
+
 def test_reference_pages_are_up_to_date() -> None:
     for name, text in pages().items():
         assert (ROOT / "docs/reference" / name).read_text(encoding="utf-8") == text, f"run make docs ({name})"

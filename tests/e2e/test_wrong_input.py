@@ -12,6 +12,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from calling import Steatoscope
 from PIL import Image
@@ -210,3 +211,30 @@ def test_refused_study_keeps_an_earlier_folder_whole(steatoscope: Steatoscope, t
     (out / "mine.txt").write_text("keep")
     assert steatoscope("analyze", empty(tmp_path), "--out", out).code == 3
     assert [item.name for item in out.iterdir()] == ["mine.txt"]
+
+
+def test_missing_echo_times_give_a_refused_report(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    folder = tmp_path / "mr"
+    assert steatoscope("phantom", "mr", "--fat", 8, "--format", "dicom", "--out", folder).code == 0
+    for path in folder.rglob("*.dcm"):
+        header = pydicom.dcmread(path)
+        del header.EchoTime
+        header.save_as(path)
+    answer = steatoscope("analyze", folder, "--out", tmp_path / "out")
+    assert (answer.code, answer.document["error"]["code"], answer.document["fat"]) == (4, "E_TE", None)
+    assert answer.document["inputs"][0]["sha256"]
+    assert json.loads((tmp_path / "out/report.json").read_text()) == answer.document
+
+
+def test_no_body_at_all_has_no_liver(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    air = np.full((64, 64), -1000, dtype=np.int16).tobytes()
+    answer = steatoscope("analyze", dicom(tmp_path / "a.dcm", PixelData=air), "--out", tmp_path / "out")
+    assert (answer.code, answer.document["error"]["code"]) == (4, "E_NOLIVER")
+
+
+def test_other_json_is_no_earlier_report(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    form = tmp_path / "form.json"
+    form.write_text('{"age_years": 50}')
+    scan = picture(tmp_path / "a.png")
+    answer = steatoscope("analyze", scan, "--previous", form, "--out", tmp_path / "out")
+    assert (answer.code, answer.document["error"]["code"]) == (3, "E_FORMAT")

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steatoscope.core.errors import SteatoscopeError
 
+TWIN_TOLERANCE = 0.05
+_FLAGS = {"diabetes", "metabolic_syndrome"}
 _TWINS = {
     "triglycerides_mmol_l": ("triglycerides_mg_dl", 88.57),
     "glucose_mmol_l": ("glucose_mg_dl", 18.016),
@@ -54,11 +56,28 @@ class ClinicalInput(BaseModel):
 def parse_clinical(document: Mapping[str, Any], *, path: str | None = None) -> ClinicalInput:
     """Check a clinical JSON object; raises E_FORMAT with the offending keys where it does not fit."""
     values = dict(document)
+    flags = {name for name in values if isinstance(values[name], bool)} - _FLAGS
+    if flags:
+        raise _unfit(f"{', '.join(sorted(flags))}: a number is needed, not true or false", path)
     for name, (target, factor) in _TWINS.items():
-        if isinstance(values.get(name), int | float) and values.get(target) is None:
-            values[target] = values[name] * factor
+        if not isinstance(values.get(name), int | float):
+            continue
+        converted = values[name] * factor
+        own = values.setdefault(target, converted)
+        if isinstance(own, int | float) and abs(own - converted) > TWIN_TOLERANCE * abs(converted):
+            raise _unfit(f"{name} and {target} contradict each other", path)
     try:
         return ClinicalInput.model_validate(values)
     except ValidationError as fault:
         words = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
-        raise SteatoscopeError("E_FORMAT", path=path, cause=f"Clinical values do not fit: {words}.") from fault
+        raise _unfit(words, path) from fault
+
+
+def _unfit(words: str, path: str | None) -> SteatoscopeError:
+    return SteatoscopeError(
+        "E_FORMAT",
+        path=path,
+        message="The clinical values do not fit.",
+        cause=f"{words}.",
+        remedy="Correct the values; 'steatoscope schema clinical' prints names, units and ranges.",
+    )

@@ -187,6 +187,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_BIPOLAR": "Bipolar readout detected; odd and even echoes were phase-corrected.",
         "W_BORDERLINE": "The value lies close to a grade limit.",
         "W_CALIBRATION": "Air or subcutaneous fat does not have its usual HU.",
+        "W_CLINICAL": "Clinical values were read, but no clinical score is computed in this version.",
         "W_CONFOUNDER": "A condition that hides or imitates fat is possible.",
         "W_DIXON": "Two-point Dixon: no R2* or multi-peak correction; not a PDFF.",
         "W_FIRSTMODEL": "First ultrasound model: classical features, 40 training patients, one scanner.",

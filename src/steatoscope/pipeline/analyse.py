@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steatoscope import __version__
-from steatoscope.core.errors import SteatoscopeError, warning
+from steatoscope.core.errors import EXIT_REFUSED, SteatoscopeError, warning
 from steatoscope.core.image import CTScan, MRScan, Study
 from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
@@ -20,6 +20,7 @@ from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.outcome import Outcome
 from steatoscope.pipeline.ports import Ports
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.unread import refused_findings, unread_study
 
 ADULT_YEARS = 18.0
 
@@ -32,13 +33,21 @@ def analyse(paths: Sequence[Path], options: AnalyseOptions, ports: Ports, tracke
     """
     with tracker.stage("read"):
         reading = ReadOptions(modality=options.modality, series=options.series, views=options.views)
-        study = load_study(paths, reading)
+        try:
+            study = load_study(paths, reading)
+        except SteatoscopeError as fault:
+            if fault.exit_code != EXIT_REFUSED:
+                raise
+            return _outcome(unread_study(paths, options), refused_findings(fault), options, tracker)
     return analyse_study(study, options, ports, tracker)
 
 
 def analyse_study(study: Study, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Outcome:
     """Analyse a study that is already in memory."""
-    findings = _age_gate(_measure(study, options, ports, tracker), study, options)
+    return _outcome(study, _age_gate(_measure(study, options, ports, tracker), study, options), options, tracker)
+
+
+def _outcome(study: Study, findings: Findings, options: AnalyseOptions, tracker: Tracker) -> Outcome:
     with tracker.stage("report"):
         report = assemble(study, findings, options, tracker.timings_ms)
     report = report.model_copy(update={"timings_ms": dict(tracker.timings_ms)})

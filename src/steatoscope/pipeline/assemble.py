@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from steatoscope import __version__
-from steatoscope.core.errors import QualityCode, SteatoscopeError
+from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
 from steatoscope.core.image import Study
 from steatoscope.core.report import (
     ChangePart,
@@ -55,9 +55,9 @@ def judge(estimate: FatEstimate, options: AnalyseOptions) -> Judgement:
 
 
 def _coefficient(estimate: FatEstimate) -> float:
-    """The repeatability coefficient of the method, or twice the error SD of a model that has none."""
+    """The repeatability coefficient of the method, or the validation error of a model that has none."""
     known = repeatability_points(estimate.scale, estimate.value_percent)
-    return 2.0 * estimate.sd if known is None else known
+    return estimate.sd if known is None else known
 
 
 def _steatosis(probabilities: Mapping[str, float]) -> SteatosisPart:
@@ -71,7 +71,8 @@ def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_
     """The report of one study; a refusal withholds fat, steatosis, grade, fatty area and baseline."""
     refused = findings.refusal is not None or findings.fat is None
     judgement = judge(findings.fat, options) if findings.fat is not None and not refused else None
-    notes = [*study.notes, *findings.notes, *(judgement.notes if judgement else ())]
+    form = (warning("W_CLINICAL"),) if set(options.clinical) - {"age_years", "sex"} else ()
+    notes = [*study.notes, *findings.notes, *form, *(judgement.notes if judgement else ())]
     document: dict[str, Any] = {
         "subject": options.subject or pseudonym(study),
         "modality": study.scan.modality,
@@ -96,13 +97,22 @@ def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_
         "models": list(findings.models),
         "timings_ms": dict(timings_ms),
     }
-    return _with_digest(document, findings, options)
+    return _with_digest(document, study, findings, options)
 
 
-def _with_digest(document: dict[str, Any], findings: Findings, options: AnalyseOptions) -> Report:
+def _chosen(study: Study) -> dict[str, Any]:
+    """Which series was measured and how many others there were."""
+    series = study.source.get("series")
+    if not isinstance(series, Mapping):
+        return {}
+    others = study.source.get("other_series") or []
+    return {"series": series.get("uid"), "slices": series.get("slices"), "other_series": len(others)}
+
+
+def _with_digest(document: dict[str, Any], study: Study, findings: Findings, options: AnalyseOptions) -> Report:
     provenance = ProvenancePart(
         version=__version__,
-        config={**findings.config, "profile": options.profile, "level": options.level},
+        config={**findings.config, **_chosen(study), "profile": options.profile, "level": options.level},
         seeds={"analysis": options.seed},
         report_digest="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -145,8 +155,18 @@ def _measurement_part(measurement: Any) -> MeasurementPart:
     )
 
 
+def _distinct(codes: list[QualityCode]) -> list[tuple[str, str]]:
+    """Codes once each; of two remarks with one code where one begins the other, the fuller stays."""
+    pairs = list(dict.fromkeys((code.code, code.message) for code in codes))
+    return [
+        (code, message)
+        for code, message in pairs
+        if not any(other == code and text != message and text.startswith(message) for other, text in pairs)
+    ]
+
+
 def _quality(notes: list[QualityCode], refusal: SteatoscopeError | None) -> QualityPart:
     codes = [*notes, *([refusal.quality_code()] if refusal else [])]
-    unique = dict.fromkeys((code.code, code.message) for code in codes)
+    unique = _distinct(codes)
     status: Status = "refused" if refusal else ("warn" if codes else "ok")
     return QualityPart(status=status, codes=[CodePart(code=code, message=message) for code, message in unique])

@@ -70,7 +70,7 @@ def _organ_hu(organs: Organs) -> OrganHU:
 def _measured(scan: CTScan, organs: Organs, gates: GateResult, options: AnalyseOptions, *, gappy: bool) -> _CTCase:
     """Measure whatever the gates say; without a usable liver the refusal is that, unless a gate refused before."""
     if organs.liver is None:
-        return _CTCase(scan, organs, gates, None, gates.refusal or SteatoscopeError("E_NOLIVER"))
+        return _CTCase(scan, organs, gates, None, _without_liver(gates, organs))
     try:
         result = measure_ct(
             scan.volume,
@@ -88,6 +88,13 @@ def _measured(scan: CTScan, organs: Organs, gates: GateResult, options: AnalyseO
     return _CTCase(scan, organs, gates, result, gates.refusal or result.refusal)
 
 
+def _without_liver(gates: GateResult, organs: Organs) -> SteatoscopeError:
+    """Contrast is refused first; where nothing at all shows the phase, the missing liver is the better reason."""
+    undecided = gates.refusal is None or gates.refusal.code == "E_PHASE"
+    nothing = all(value is None for value in organs.hu.values())
+    return SteatoscopeError("E_NOLIVER") if (undecided and nothing) or gates.refusal is None else gates.refusal
+
+
 def _refused(case: _CTCase) -> Findings:
     window = WINDOW_HU if case.gates.phase == "unenhanced" else ENHANCED_WINDOW_HU
     liver_hu = case.result.liver.median if case.result else None
@@ -103,7 +110,7 @@ def _refused(case: _CTCase) -> Findings:
         pictures=volume_pictures(case.scan.volume, case.organs, window),
         geometry=case.scan.volume.geometry,
         masks=mask_files(case.organs),
-        config={"phase": case.gates.phase},
+        config=_acquisition(case),
     )
 
 
@@ -125,8 +132,19 @@ def _accepted(
         geometry=volume.geometry,
         masks=mask_files(case.organs),
         maps={"fat": fat},
-        config={"equation": result.fat.equation, "phase": case.gates.phase},
+        config={"equation": result.fat.equation, **_acquisition(case)},
     )
+
+
+def _acquisition(case: _CTCase) -> dict[str, object]:
+    """Facts of the acquisition that a reader of the report needs; None where the header is silent."""
+    facts = case.scan.facts
+    return {
+        "phase": case.gates.phase,
+        "kvp": facts.kvp,
+        "slice_thickness_mm": facts.slice_thickness_mm,
+        "kernel": facts.kernel,
+    }
 
 
 def _whole(case: _CTCase) -> bool:

@@ -50,17 +50,29 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 
     Raises E_FORMAT naming the line where a row does not fit, E_EMPTY where there is none.
     """
+    if path.stat().st_size == 0:
+        raise SteatoscopeError("E_EMPTY", path=str(path), cause="The manifest is empty.")
     try:
         with path.open(newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
             if "path" not in (reader.fieldnames or []):
-                raise SteatoscopeError("E_FORMAT", path=str(path), cause="The manifest has no column 'path'.")
+                raise _unfit(path, "It has no column 'path'.")
             rows = [_row(line, number, path) for number, line in enumerate(reader, start=2)]
     except (UnicodeDecodeError, csv.Error) as fault:
-        raise SteatoscopeError("E_FORMAT", path=str(path), cause=f"It is not a CSV table: {fault}.") from fault
+        raise _unfit(path, f"It is not a CSV table: {fault}.") from fault
     if not rows:
         raise SteatoscopeError("E_EMPTY", path=str(path), cause="The manifest has no rows.")
     return rows
+
+
+def _unfit(manifest: Path, cause: str) -> SteatoscopeError:
+    return SteatoscopeError(
+        "E_FORMAT",
+        path=str(manifest),
+        message="The manifest does not fit.",
+        cause=cause,
+        remedy="Correct the table; 'steatoscope schema batch_row' prints its columns.",
+    )
 
 
 def _row(line: dict[str, Any], number: int, manifest: Path) -> ManifestRow:
@@ -71,7 +83,7 @@ def _row(line: dict[str, Any], number: int, manifest: Path) -> ManifestRow:
         row = ManifestRow.model_validate(values)
     except ValidationError as fault:
         words = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
-        raise SteatoscopeError("E_FORMAT", path=str(manifest), cause=f"Line {number}: {words}.") from fault
+        raise _unfit(manifest, f"Line {number}: {words}.") from fault
     places = {name: _resolve(getattr(row, name), manifest) for name in ("path", "mask_path")}
     return row.model_copy(update=places)
 

@@ -62,7 +62,8 @@ def fat_source(scan: MRScan, spectrum: str) -> FatSource:
     if scan.echoes.echo_times_s.size < _FEWEST_FOR_FIT[scan.echoes.kind]:
         return _dixon(scan.echoes)
     fit = fit_fat_water(scan.echoes, spectrum=spectrum)
-    return FatSource(fit.pdff, "pdff", fit.method, fit=fit, r2star=_inside(fit.r2star, fit.mask), notes=fit.notes)
+    shown = np.clip(fit.pdff, 0.0, 100.0).astype(np.float32)
+    return FatSource(shown, "pdff", fit.method, fit=fit, r2star=_inside(fit.r2star, fit.mask), notes=fit.notes)
 
 
 def _inside(values: Floats, mask: Mask) -> Floats:
@@ -107,7 +108,8 @@ def _from_fit(fit: FatWaterFit, liver: Mask, facts: MRFacts, level: float, seed:
         raise SteatoscopeError("E_NOLIVER", cause="No fitted voxel lies in the liver mask.") from fault
     sd = _sd_at_95(read)
     value, t1_notes = _without_t1(read.value_percent, facts, fit.field_strength_t)
-    sd = float(np.hypot(sd, 0.5 * abs(value - read.value_percent)))
+    disagreement = read.value_percent - read.median_percent
+    sd = float(np.hypot(np.hypot(sd, 0.5 * disagreement), 0.5 * (value - read.value_percent)))
     notes = tuple(warning(code) for code in read.codes if code.startswith("W_"))
     refusal = SteatoscopeError(read.refusal) if read.refusal else None
     estimate = _estimate(

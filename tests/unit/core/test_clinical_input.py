@@ -11,10 +11,17 @@ def test_si_twin_is_converted() -> None:
 
 
 def test_own_unit_wins_over_twin() -> None:
-    assert parse_clinical({"glucose_mg_dl": 100, "glucose_mmol_l": 9.0}).glucose_mg_dl == 100
+    assert parse_clinical({"glucose_mg_dl": 100, "glucose_mmol_l": 5.55}).glucose_mg_dl == 100
 
 
-@pytest.mark.parametrize("document", [{"bmi_kg_m2": 300}, {"age_years": -1}, {"age_years": "old"}, {"alt_u_l": 0}])
+def test_contradicting_twins_are_refused() -> None:
+    with pytest.raises(SteatoscopeError, match="contradict"):
+        parse_clinical({"glucose_mg_dl": 100, "glucose_mmol_l": 9.0})
+
+
+@pytest.mark.parametrize(
+    "document", [{"bmi_kg_m2": 300}, {"age_years": -1}, {"age_years": "old"}, {"age_years": True}, {"alt_u_l": 0}]
+)
 def test_impossible_values_are_named(document: dict[str, object]) -> None:
     with pytest.raises(SteatoscopeError) as caught:
         parse_clinical(document)

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from steatoscope.apps.cli.arguments import parse_views, read_json
+from steatoscope.apps.cli.arguments import parse_views, read_json, read_report
+from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note, say
 from steatoscope.core.errors import EXIT_REFUSED, UsageError
 from steatoscope.pipeline.options import AnalyseOptions
@@ -36,6 +37,7 @@ def analyze(paths: tuple[Path, ...], out: Path, as_json: bool, **choices: Any) -
     options = _options(**choices)
     if not paths and not options.views:
         raise UsageError("give at least one PATH or --view NAME=PATH")
+    check_out(out, [*paths, *options.views.values()])
     tracker = Tracker(sink=lambda stage, fraction: note(f"[{fraction:4.0%}] {stage}"))
     code, document = run_study(paths, out, options, tracker=tracker, command=["analyze", *_public(sys.argv[2:])])
     if as_json or code == EXIT_REFUSED:
@@ -66,7 +68,7 @@ def _options(**choices: Any) -> AnalyseOptions:
         liver_mask=choices["liver_mask"],
         model=choices["model"],
         clinical=values,
-        previous=tuple(read_json(path) for path in choices["previous"]),
+        previous=tuple(read_report(path) for path in choices["previous"]),
     )
 
 

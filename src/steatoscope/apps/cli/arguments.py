@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steatoscope.core.errors import SteatoscopeError, UsageError
+from steatoscope.core.report import SCHEMA
 
 
 def gather_previous(arguments: Sequence[str]) -> list[str]:
@@ -45,4 +46,18 @@ def read_json(path: Path) -> dict[str, Any]:
         raise SteatoscopeError("E_FORMAT", path=str(path), cause=f"It is not valid JSON: {fault}.") from fault
     if not isinstance(document, dict):
         raise SteatoscopeError("E_FORMAT", path=str(path), cause="It is not a JSON object.")
+    return document
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """An earlier report from a file; raises E_FORMAT where the JSON is not a report of this schema."""
+    document = read_json(path)
+    if document.get("schema") != SCHEMA:
+        raise SteatoscopeError(
+            "E_FORMAT",
+            path=str(path),
+            message="The file is not an earlier report.",
+            cause=f"It is not a {SCHEMA} document.",
+            remedy="Give the report.json of an earlier analysis.",
+        )
     return document

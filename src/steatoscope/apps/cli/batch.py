@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
-from steatoscope.core.errors import UsageError
 from steatoscope.pipeline.options import AnalyseOptions
 
 
@@ -26,8 +26,7 @@ def batch(source: Path, out: Path, workers: int | None, resume: bool, as_json: b
     from steatoscope.apps.wiring.cohort import cohort_rows, plan, run_cohort, write_tables
     from steatoscope.science.clinical.grades import profile_named
 
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is not a folder")
+    check_out(out, [source])
     if choices["profile"]:
         profile_named(choices["profile"])
     modality = choices["modality"].upper() if choices["modality"] else None

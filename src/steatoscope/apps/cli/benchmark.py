@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from steatoscope import __version__
+from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
 from steatoscope.core.errors import SteatoscopeError, UsageError
 
@@ -25,6 +26,7 @@ def benchmark(name: str, out: Path, data: Path | None, seed: int, as_json: bool)
     """Run a benchmark (mr_pdff, phantom) and write its figures as JSON and Markdown."""
     if name not in _RUNNERS:
         raise UsageError(f"there is no benchmark {name!r}; choose from {', '.join(sorted(_RUNNERS))}")
+    check_out(out, [data] if data else [])
     document = {**_RUNNERS[name](data, seed), "environment": _environment()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "benchmark.json").write_text(json.dumps(document, indent=2), encoding="utf-8")

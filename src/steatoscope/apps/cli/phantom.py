@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit
 from steatoscope.core.errors import UsageError
 
@@ -27,6 +29,9 @@ def phantom(modality: str, fat: float, seed: int, fmt: str | None, out: Path, as
     from steatoscope.imaging.phantoms.write_files import write_phantom
 
     fmt = fmt or _DEFAULT_FORMAT[modality]
+    if not math.isfinite(fat):
+        raise UsageError("--fat takes a number from 0 to 100")
+    check_out(out, folder=False)
     if out.exists():
         raise UsageError(f"--out {out} exists already")
     study = simulate(modality, fat, seed, view=choices["view"], frames=choices["frames"])

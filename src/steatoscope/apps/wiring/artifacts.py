@@ -20,14 +20,21 @@ def write_outcome(outcome: Outcome, out: Path, *, command: Sequence[str] = ()) -
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is not a folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    staging = _staging(out)
     try:
         document = _fill(outcome, staging, command)
         _move(staging, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return document
+
+
+def _staging(out: Path) -> Path:
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as fault:
+        raise UsageError(f"--out {out} cannot be written: {fault.strerror}") from fault
 
 
 def _fill(outcome: Outcome, folder: Path, command: Sequence[str]) -> dict[str, Any]:

@@ -136,7 +136,7 @@ def check_gates(facts: CTFacts, organs: OrganHU) -> GateResult:
     if phase == "enhanced" and portal_venous_text(facts):
         phase = "portal_venous"
     voltage = kvp_gate(facts.kvp)
-    notes = (warning("W_KVP"),) if voltage == "unknown" else ()
+    notes = (warning("W_KVP"),) if voltage == "unknown" and phase == "unenhanced" else ()
     return GateResult(_refusal(phase, header, organs, facts.kvp, voltage), phase, notes, voltage != "unknown")
 
 
@@ -146,9 +146,9 @@ def _refusal(
     if phase is None:
         return SteatoscopeError("E_PHASE", cause=f"Neither the header nor the organs decide ({_words(organs)}).")
     if phase != "unenhanced":
-        source = "The header says so" if header == "enhanced" else "The organs in view are enhanced"
+        source = "The header names intravenous contrast" if header == "enhanced" else "The organs in view are enhanced"
         return SteatoscopeError(
-            "E_CONTRAST", cause=f"{source} ({_words(organs)}); the unenhanced equation would hide fat."
+            "E_CONTRAST", cause=f"{source}; organs: {_words(organs)}. The unenhanced equation would hide fat."
         )
     if voltage == "refused":
         return SteatoscopeError("E_KVP", cause=f"The series was taken at {kvp:g} kV; the conversion holds for 120 kV.")
