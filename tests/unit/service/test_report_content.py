@@ -5,9 +5,30 @@ import re
 import pytest
 from report_examples import INJECTION, PRIVATE_PATH, ct_outcome, mr_outcome, refused_outcome, us_outcome
 
-from steatoscope.core.report import CodePart, IntervalPart, QualityPart, Report
+from steatoscope.core.report import (
+    CodePart,
+    IntervalPart,
+    LesionPart,
+    MeasurementPart,
+    QualityPart,
+    Report,
+    SegmentationPart,
+    SegmentPart,
+)
+from steatoscope.pipeline.ports import SECTOR_METHOD
 from steatoscope.service.report.content import present
-from steatoscope.service.report.formatting import clip, compact, fixed, interval_text, loose, quantity, share, signed
+from steatoscope.service.report.formatting import (
+    clip,
+    compact,
+    fixed,
+    interval_text,
+    loose,
+    quantity,
+    share,
+    signed,
+    singular,
+)
+from steatoscope.service.report.wording import feature_label
 
 _PERCENT = re.compile(r"\d\s*%")
 
@@ -150,4 +171,79 @@ def test_the_presenter_does_not_escape() -> None:
     ],
 )
 def test_formatting(made: str, expected: str) -> None:
+    assert made == expected
+
+
+def test_simulated_images_are_told_in_title_heading_and_banner() -> None:
+    codes = [CodePart(code="W_SIMULATED", message="Simulated.")]
+    content = present(ct_outcome(quality=QualityPart(status="warn", codes=codes)).report)
+    assert content.simulated == "SIMULATED IMAGES"
+    assert content.heading.endswith("SIMULATED IMAGES")
+    assert content.title.endswith("SIMULATED IMAGES")
+    assert "SIMULATED" not in _everything(ct_outcome().report)
+
+
+def test_remarks_with_the_same_code_are_one_line_without_repeated_sentences() -> None:
+    start = "The liver is only partly covered; no volume."
+    codes = [
+        CodePart(code="W_PARTIAL", message=f"{start} 3 slices seen."),
+        CodePart(code="W_AGE", message="Age unknown."),
+        CodePart(code="W_PARTIAL", message=f"{start} The liver reaches the end of the stack."),
+    ]
+    content = present(ct_outcome(quality=QualityPart(status="warn", codes=codes)).report)
+    joined = f"{start} 3 slices seen. The liver reaches the end of the stack."
+    assert content.remarks == (("W_PARTIAL", joined), ("W_AGE", "Age unknown."))
+
+
+def test_focal_lesions_are_said_not_to_be_assessed_unless_they_are() -> None:
+    assert "Focal lesions are not assessed." in present(us_outcome().report).confounders
+    lesion = LesionPart(label="benign", probabilities={"benign": 0.9})
+    assert "Focal lesions are not assessed." not in present(us_outcome(lesion=lesion).report).confounders
+
+
+def test_a_scan_sector_is_not_called_a_liver() -> None:
+    part = SegmentPart(mask="m.png", fraction_of_view=1.0, method=SECTOR_METHOD)
+    content = present(us_outcome(segmentation=SegmentationPart(liver=part)).report)
+    table = next(t for t in content.tables if t.title == "Organs outlined")
+    assert table.rows[0][:2] == ("Scan sector (no liver outline)", "–")
+
+
+def test_measurements_are_told_in_readable_numbers_and_methods_once() -> None:
+    told = [
+        ("measured_voxels", 5194.0, "1"),
+        ("liver_iron", 0.558264, "mg/g"),
+        ("r2star", 27.593708, "1/s"),
+        ("attenuation_slope", -0.045073, "grey/px"),
+        ("liver_volume", None, "mL"),
+    ]
+    parts = [MeasurementPart(name=n, value=v, unit=u, method="voxels used", quality="ok") for n, v, u in told]
+    rows = present(ct_outcome(measurements=parts).report).group("findings")[0].rows
+    assert [row[1] for row in rows] == ["5194", "0.56 mg/g", "28 s⁻¹", "−0.0451 grey levels/px", "not measured"]
+    assert rows[0][0] == "Measured voxels"
+    assert [row[3] for row in rows] == ["voxels used", *["as above"] * 4]
+    assert rows[-1][4] == "–"
+
+
+def test_acquisition_tells_the_known_facts_only() -> None:
+    config = {"phase": "unenhanced", "kvp": 120.0, "study_date": "20190423", "kernel": None, "level": 0.9}
+    facts = ct_outcome().report.provenance.model_copy(update={"config": config})
+    tables = present(ct_outcome(provenance=facts).report).tables
+    found = [table.rows for table in tables if table.title == "Acquisition"]
+    assert found == [
+        (("Study date", "2019-04-23"), ("Contrast phase", "unenhanced"), ("Tube voltage", "120 kV")),
+    ]
+    assert all(table.title != "Acquisition" for table in present(ct_outcome().report).tables)
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (feature_label("band_38_47"), "Depth band 38-47 % minus sector mean"),
+        (feature_label("band_06_14"), "Depth band 6-14 % minus sector mean"),
+        (feature_label("nakagami_m"), "Nakagami m"),
+        (feature_label("far_near_ratio"), "Far near ratio"),
+        (singular("1 slices; 11 slices; 0.1 images; 1 images"), "1 slice; 11 slices; 0.1 images; 1 image"),
+    ],
+)
+def test_words(made: str, expected: str) -> None:
     assert made == expected

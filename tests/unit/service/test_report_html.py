@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from report_examples import ALL, INJECTION, ct_outcome, refused_outcome
 
-from steatoscope.core.report import INTENDED_USE
+from steatoscope.core.report import INTENDED_USE, CodePart, QualityPart
 from steatoscope.service.report.html import render_html
 
 _VOID = {"meta", "img", "br"}
@@ -90,3 +90,10 @@ def test_refusal_shows_code_cause_remedy_and_no_map() -> None:
 
 def test_same_outcome_gives_the_same_page() -> None:
     assert render_html(refused_outcome()) == _made("refused")
+
+
+def test_simulated_images_are_told_in_title_heading_and_banner() -> None:
+    quality = QualityPart(status="warn", codes=[CodePart(code="W_SIMULATED", message="Simulated.")])
+    page = render_html(ct_outcome(quality=quality))
+    assert page.count("SIMULATED IMAGES") == 3
+    assert "SIMULATED IMAGES" not in _made("ct")

@@ -8,7 +8,7 @@ import pytest
 from report_examples import ALL, INJECTION, body_picture, ct_outcome, mr_outcome, refused_outcome, us_outcome
 from report_pdf_text import page_count, pdf_pages_text, pdf_text
 
-from steatoscope.core.report import INTENDED_USE, MeasurementPart
+from steatoscope.core.report import INTENDED_USE, CodePart, MeasurementPart, QualityPart
 from steatoscope.service.report.pdf import render_pdf
 
 
@@ -83,3 +83,18 @@ def test_more_pictures_than_fit_are_counted() -> None:
 def test_no_pictures_at_all() -> None:
     text = pdf_text(render_pdf(replace(mr_outcome(), pictures=())))
     assert "4.2 %" in text
+
+
+def test_simulated_images_are_told_on_every_page_and_in_a_box_on_the_first() -> None:
+    quality = QualityPart(status="warn", codes=[CodePart(code="W_SIMULATED", message="Simulated.")])
+    pages = [text for text in pdf_pages_text(render_pdf(ct_outcome(quality=quality))) if "Page" in text]
+    assert all("SIMULATED IMAGES" in text for text in pages)
+    assert pages[0].count("SIMULATED IMAGES") == 2
+    assert "SIMULATED" not in pdf_text(_made("ct"))
+
+
+def test_the_sign_off_shares_its_page_with_the_provenance() -> None:
+    for name in ALL:
+        last = [text for text in pdf_pages_text(_made(name)) if "Page" in text][-1]
+        assert "Report digest" in last
+        assert "Clinical review" in last

@@ -6,7 +6,9 @@ told by their hashes.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from steatoscope.core.report import FatPart, GradePart, Report
 from steatoscope.science.clinical.grades import PROFILES
@@ -14,6 +16,8 @@ from steatoscope.service.report import wording
 from steatoscope.service.report.discretion import Discretion
 from steatoscope.service.report.formatting import clip, fixed, share
 from steatoscope.service.report.tables import Table, all_tables
+
+_SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Content:
     product: str = wording.PRODUCT
     heading: str = wording.TITLE
     title: str = f"{wording.PRODUCT} – {wording.TITLE}"
+    simulated: str = ""
     banner: str = wording.BANNER
     review: str = wording.REVIEW
     review_lines: tuple[str, ...] = wording.REVIEW_LINES
@@ -77,6 +82,8 @@ class Content:
 def present(report: Report) -> Content:
     """The view model of a report."""
     say = Discretion.of(report)
+    simulated = any(part.code == wording.SIMULATED_CODE for part in report.quality.codes)
+    mark = f" – {wording.SIMULATED}" if simulated else ""
     return Content(
         facts=_facts(report, say),
         headline=_headline(report, say),
@@ -86,8 +93,11 @@ def present(report: Report) -> Content:
         remarks=_remarks(report, say),
         baseline=_baseline(report, say),
         tables=all_tables(report, say),
-        confounders=(*wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS),
+        confounders=_confounders(report),
         intended_use=report.intended_use,
+        heading=f"{wording.TITLE}{mark}",
+        title=f"{wording.PRODUCT} – {wording.TITLE}{mark}",
+        simulated=wording.SIMULATED if simulated else "",
     )
 
 
@@ -192,9 +202,19 @@ def _refusal(report: Report, say: Discretion) -> Refusal | None:
 
 
 def _remarks(report: Report, say: Discretion) -> tuple[tuple[str, str], ...]:
-    """The quality remarks, without the error that the refusal box already tells."""
+    """The quality remarks, one a code, without the error that the refusal box already tells."""
     told = report.error.code if report.error is not None else ""
-    return tuple((part.code, say(part.message)) for part in report.quality.codes if part.code != told)
+    sentences: dict[str, dict[str, None]] = {}
+    for part in report.quality.codes:
+        if part.code != told:
+            sentences.setdefault(part.code, {}).update(dict.fromkeys(_SENTENCE_END.split(say(part.message))))
+    return tuple((code, " ".join(words)) for code, words in sentences.items())
+
+
+def _confounders(report: Report) -> tuple[str, ...]:
+    assessed = report.lesion is not None or any(part.kind == "lesion" for part in report.regions)
+    lesions = () if assessed else (wording.NO_LESIONS,)
+    return (*lesions, *wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS)
 
 
 def _baseline(report: Report, say: Discretion) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Final
 
 from steatoscope.core.report import Report
-from steatoscope.service.report.formatting import clip
+from steatoscope.service.report.formatting import clip, singular
 
 _SHORTEST_NAME: Final = 5
 _ABSOLUTE: Final = re.compile(r"(?<![\w/])(?:/[^\s/'\",;:]+){2,}/?|\b[A-Za-z]:\\[^\s'\",;]+")
@@ -34,7 +34,7 @@ class Discretion:
         for name in self.hidden:
             text = text.replace(name, "[file]")
         text = text.replace(">=", "≥").replace("<=", "≤")
-        return clip(_ABSOLUTE.sub("[file]", text))
+        return singular(clip(_ABSOLUTE.sub("[file]", text)))
 
 
 def _names(path: str) -> set[str]:

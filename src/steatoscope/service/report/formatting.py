@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from steatoscope.core.report import IntervalPart
-from steatoscope.service.report.wording import DIGITS, NOT_MEASURED, UNITS
+from steatoscope.service.report.wording import COUNTS, DECIMALS, DIGITS, NOT_MEASURED, SIGNIFICANT, UNITS
 
 LONGEST_TEXT: Final = 700
 _MINUS: Final = "−"
+_ONE_OF_MANY: Final = re.compile(r"(?<![\d.,])1 (slice|frame|image|picture|region|row|voxel|echo(?=es))(?:e?s)\b")
 
 
 def fixed(value: float, digits: int = 1) -> str:
@@ -49,23 +51,35 @@ def unit_label(unit: str) -> str:
     return UNITS.get(unit, unit)
 
 
-def quantity(value: float | None, unit: str) -> str:
+def number_text(value: float, unit: str, name: str = "") -> str:
+    """A number with the decimals that its measurement (``name``), or else its unit, is read with."""
+    if name in SIGNIFICANT:
+        return f"{value:.{SIGNIFICANT[name]}g}".replace("-", _MINUS)
+    if unit in COUNTS:
+        return fixed(value, 0)
+    digits = DECIMALS.get(name, DIGITS.get(unit_label(unit)))
+    return compact(value) if digits is None else fixed(value, digits)
+
+
+def quantity(value: float | None, unit: str, name: str = "") -> str:
     """A value with its unit and sensible decimals; None is "not measured", never 0."""
     if value is None:
         return NOT_MEASURED
-    label = unit_label(unit)
-    number = fixed(value, DIGITS[label]) if label in DIGITS else compact(value)
-    return f"{number} {label}".strip()
+    return f"{number_text(value, unit, name)} {unit_label(unit)}".strip()
 
 
-def interval_text(interval: IntervalPart | None, unit: str) -> str:
+def interval_text(interval: IntervalPart | None, unit: str, name: str = "") -> str:
     """An interval such as ``"8.1 to 16.5 % (90 %)"``; empty where there is none."""
     if interval is None:
         return ""
     label = unit_label(unit)
-    digits = DIGITS.get(label)
-    low, high = (compact(v) if digits is None else fixed(v, digits) for v in (interval.low, interval.high))
+    low, high = (number_text(v, unit, name) for v in (interval.low, interval.high))
     return f"{f'{low} to {high} {label}'.strip()} ({share(interval.level)})"
+
+
+def singular(text: str) -> str:
+    """The text with counts of one told in the singular: ``"1 slices"`` becomes ``"1 slice"``."""
+    return _ONE_OF_MANY.sub(r"1 \1", text)
 
 
 def clip(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -11,6 +11,7 @@ from steatoscope.service.report.content import present
 from steatoscope.service.report.figures import render_contributions, render_grade_scale
 from steatoscope.service.report.formatting import clip, share
 from steatoscope.service.report.overlay import Panel, panels_of
+from steatoscope.service.report.wording import feature_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ def panels_shown(report: Report, picture: Picture) -> tuple[Panel, ...]:
 def picture_caption(picture: Picture, panel: Panel) -> str:
     """What a panel shows, in words."""
     if panel == "plain":
-        return "Image as acquired, windowed for display."
+        stand = "shown in radiological orientation" if any(picture.flip) else "as acquired"
+        return f"Image {stand}, windowed for display."
     if panel == "heat":
         low, high = picture.heat_range
         return f"{clip(picture.heat_title) or 'Local map'}, colours from {low:g} to {high:g}."
@@ -66,4 +68,4 @@ def _baseline_words(report: Report) -> str:
 
 def _contribution_words(report: Report) -> str:
     parts = report.explanation.contributions if report.explanation else []
-    return clip("; ".join(f"{part.feature}: {part.effect_points:+.1f} points" for part in parts))
+    return clip("; ".join(f"{feature_label(part.feature)}: {part.effect_points:+.1f} points" for part in parts))

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from reportlab import rl_config
 from reportlab.lib.units import inch, mm
-from reportlab.platypus import CallerMacro, Paragraph, SimpleDocTemplate
+from reportlab.platypus import CallerMacro, KeepTogether, Paragraph, SimpleDocTemplate
 
 from steatoscope.pipeline.outcome import Outcome, Picture
 from steatoscope.service.report import pdf_blocks as blocks
@@ -110,7 +110,7 @@ def _fill_in_total(block: Any) -> None:
 
 def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePanels], left_out: int) -> list[Any]:
     chart = {part.key: blocks.chart(part) for part in drawn}
-    story = blocks.facts(content)
+    story = [*blocks.simulated(content), *blocks.facts(content)]
     if content.refusal is not None:
         story += blocks.refusal(content.refusal)
     if content.headline is not None:
@@ -125,28 +125,39 @@ def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePan
     if content.refusal is None:
         story += _group(content, "findings", "Measured values")
     if "contributions" in chart:
-        story += [*blocks.heading("What the estimate rests on"), chart["contributions"]]
-    story += [*blocks.heading("Confounders to consider"), *blocks.bullets(content.confounders)]
+        story.append(blocks.titled("What the estimate rests on", chart["contributions"]))
+    story.append(blocks.titled("Confounders to consider", *blocks.bullets(content.confounders)))
     story += _group(content, "methods", "Methods and provenance")
-    story += [flowable for table in content.group("provenance") for flowable in blocks.table(table)]
-    return [*story, blocks.sign_off(content)]
+    return [*story, *_end(content)]
+
+
+def _end(content: Content) -> list[Any]:
+    """Provenance and sign-off; the last table stays with the sign-off, so that this is never alone on a page."""
+    story: list[Any] = []
+    *others, last = content.group("provenance")
+    for table in others:
+        story += blocks.table(table)
+    return [*story, KeepTogether([*blocks.table(last, breaks=False), *blocks.sign_off(content)])]
 
 
 def _pictures(pictures: list[PicturePanels], left_out: int) -> list[Any]:
     if not pictures:
         return []
-    rows = [flowable for title, panels in pictures for flowable in blocks.picture_row(title, panels)]
-    note = [blocks.text(f"{left_out} further pictures are in the HTML report.", styles().note)] if left_out else []
-    return [*blocks.heading("Pictures"), *rows, *note]
+    (title, panels), *others = pictures
+    rows = [blocks.titled("Pictures", *blocks.picture_row(title, panels))]
+    rows += [blocks.together(blocks.picture_row(title, panels)) for title, panels in others]
+    words = "1 further picture is" if left_out == 1 else f"{left_out} further pictures are"
+    note = [blocks.text(f"{words} in the HTML report.", styles().note)] if left_out else []
+    return [*rows, *note]
 
 
 def _comparison(content: Content, chart: dict[str, Any]) -> list[Any]:
     story: list[Any] = []
     if content.baseline is not None:
-        story += blocks.heading("Reference population")
-        story += [chart["baseline"]] if "baseline" in chart else []
+        drawn = [chart["baseline"]] if "baseline" in chart else []
         words, reference = content.baseline
-        story += [blocks.text(words, styles().body), blocks.text(reference, styles().note)]
+        told = [blocks.text(words, styles().body), blocks.text(reference, styles().note)]
+        story.append(blocks.titled("Reference population", *drawn, *told))
     return story + _group(content, "comparison", "Change and clinical values")
 
 
@@ -169,7 +180,7 @@ def _furniture(content: Content, canvas: Any, document: Any) -> None:
     canvas.drawString(SIDE + 31 * mm, top, content.heading)
     canvas.setFillColor(MUTED)
     canvas.setFont(REGULAR, 7.5)
-    facts = [value for _, value in content.facts[:3]]
+    facts = [value for _, value in content.facts[: 1 if content.simulated else 3]]
     canvas.drawRightString(PAGE_WIDTH - SIDE, top, "  ·  ".join(clip(fact, 32) for fact in facts))
     canvas.setStrokeColor(ACCENT)
     canvas.setLineWidth(1.2)

@@ -29,6 +29,24 @@ def heading(words: str) -> list[Any]:
     return [CondPageBreak(40 * mm), text(words, styles().heading)]
 
 
+def together(parts: Sequence[Any]) -> Any:
+    """Flowables that stay on one page where that can hold them."""
+    return KeepTogether(list(parts))
+
+
+def titled(words: str, *parts: Any) -> Any:
+    """A section that stays on one page with its heading."""
+    return together([text(words, styles().heading), *parts])
+
+
+def simulated(content: Content) -> list[Any]:
+    """The banner of simulated images; nothing for a patient's own."""
+    if not content.simulated:
+        return []
+    colour, ground = STATUS_COLOURS["warn"]
+    return [_box([text(content.simulated, styles().alarm)], colour, ground, 1.5), Spacer(0, 2 * mm)]
+
+
 def facts(content: Content) -> list[Any]:
     """The strip of facts under the page header."""
     cells = [[text(name, styles().label), text(value, styles().strong)] for name, value in content.facts]
@@ -96,15 +114,18 @@ def panel_width(count: int) -> float:
 
 
 def picture_row(title: str, panels: Sequence[tuple[bytes, str]]) -> list[Any]:
-    """One picture's panels side by side with their captions, kept on one page."""
+    """One picture's panels side by side with their captions, under its title."""
     width = panel_width(len(panels))
     cells = [[_image(png, width, _TALLEST_PANEL), text(caption, styles().note)] for png, caption in panels]
     row = _grid([cells], [width + _PANEL_GAP] * (len(cells) - 1) + [width])
-    return [KeepTogether([text(title, styles().subheading), row])]
+    return [text(title, styles().subheading), row]
 
 
-def table(part: tables.Table) -> list[Any]:
-    """A titled table whose cells wrap and whose head repeats on the next page."""
+def table(part: tables.Table, *, breaks: bool = True) -> list[Any]:
+    """A titled table whose cells wrap and whose head repeats on the next page.
+
+    ``breaks`` is False where the caller keeps the table together with what follows.
+    """
     look = styles()
     head = [[text(name, look.head) for name in part.head]] if any(part.head) else []
     body = [
@@ -126,7 +147,8 @@ def table(part: tables.Table) -> list[Any]:
         )
     )
     note = [text(part.note, look.note)] if part.note else []
-    return [CondPageBreak(22 * mm), text(part.title, look.subheading), grid, *note]
+    space = [CondPageBreak(22 * mm)] if breaks else []
+    return [*space, text(part.title, look.subheading), grid, *note]
 
 
 def bullets(lines: Sequence[str]) -> list[Any]:
@@ -134,7 +156,7 @@ def bullets(lines: Sequence[str]) -> list[Any]:
     return [text(f"• {line}", styles().cell) for line in lines]
 
 
-def sign_off(content: Content) -> Any:
+def sign_off(content: Content) -> list[Any]:
     """The lines that the reviewing clinician signs."""
     look = styles()
     cells: list[Any] = []
@@ -154,7 +176,7 @@ def sign_off(content: Content) -> Any:
             ]
         )
     )
-    return KeepTogether([text("Clinical review", look.heading), text(content.review, look.body), Spacer(0, 3), lines])
+    return [text("Clinical review", look.heading), text(content.review, look.body), Spacer(0, 3), lines]
 
 
 def _image(png: bytes, width: float, tallest: float) -> Any:

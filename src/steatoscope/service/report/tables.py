@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from steatoscope.core.report import MeasurementPart, RegionPart, Report, SegmentPart
+from steatoscope.pipeline.ports import SECTOR_METHOD
 from steatoscope.service.report import wording
 from steatoscope.service.report.discretion import Discretion
 from steatoscope.service.report.formatting import compact, fixed, interval_text, loose, quantity, share, signed, spoken
@@ -37,6 +38,7 @@ def all_tables(report: Report, say: Discretion) -> tuple[Table, ...]:
         _change(report, say),
         _scores(report, say),
         _masld(report, say),
+        _acquisition(report, say),
         _methods(report, say),
         _models(report, say),
         _inputs(report, say),
@@ -55,18 +57,27 @@ def _short(table: Table) -> Table:
 
 def _measurements(report: Report, say: Discretion) -> Table:
     head = ("Measurement", "Value", "Interval", "Method", "Quality")
-    rows = tuple(_measurement(part, say) for part in report.measurements)
-    return Table("findings", "Measurements", head, rows, (0.26, 0.16, 0.2, 0.28, 0.1))
+    rows = [_measurement(part, say) for part in report.measurements]
+    return Table("findings", "Measurements", head, _told_once(rows, head.index("Method")), (0.26, 0.16, 0.2, 0.28, 0.1))
+
+
+def _told_once(rows: list[tuple[str, ...]], column: int) -> tuple[tuple[str, ...], ...]:
+    """The rows with a text that repeats the one above it replaced by "as above"."""
+    told = []
+    for index, row in enumerate(rows):
+        again = index > 0 and row[column] == rows[index - 1][column] and row[column]
+        told.append((*row[:column], wording.AS_ABOVE, *row[column + 1 :]) if again else row)
+    return tuple(told)
 
 
 def _measurement(part: MeasurementPart, say: Discretion) -> tuple[str, ...]:
     name = wording.MEASUREMENTS.get(part.name, spoken(part.name).capitalize())
     return (
         say(name),
-        quantity(part.value, part.unit),
-        interval_text(part.interval, part.unit) or "–",
+        quantity(part.value, part.unit, part.name),
+        interval_text(part.interval, part.unit, part.name) or "–",
         say(part.method),
-        say(part.quality),
+        "–" if part.value is None and part.quality == "ok" else say(part.quality),
     )
 
 
@@ -82,8 +93,14 @@ def _fatty_area(report: Report, say: Discretion) -> Table:
 def _organs(report: Report, say: Discretion) -> Table:
     found = report.segmentation
     parts = {"Liver": found.liver, "Spleen": found.spleen, "Kidney": found.kidney}
-    rows = tuple((name, _size(part), say(part.method)) for name, part in parts.items() if part is not None)
-    return Table("findings", "Organs outlined", ("Organ", "Size", "Found by"), rows, (0.16, 0.36, 0.48))
+    rows = tuple(_organ(name, part, say) for name, part in parts.items() if part is not None)
+    return Table("findings", "Organs outlined", ("Organ", "Size", "Found by"), rows, (0.3, 0.26, 0.44))
+
+
+def _organ(name: str, part: SegmentPart, say: Discretion) -> tuple[str, str, str]:
+    if part.method == SECTOR_METHOD:
+        return wording.SECTOR, "–", "the whole scan sector was read"
+    return name, _size(part), say(part.method)
 
 
 def _size(part: SegmentPart) -> str:
@@ -147,6 +164,23 @@ def _masld(report: Report, say: Discretion) -> Table:
     masld = (report.clinical.masld if report.clinical else None) or {}
     rows = tuple((spoken(key).capitalize(), say(loose(value))) for key, value in masld.items())
     return Table("comparison", "MASLD criteria", ("", ""), rows, (0.36, 0.64))
+
+
+def _acquisition(report: Report, say: Discretion) -> Table:
+    config = report.provenance.config
+    rows = tuple(
+        (label, say(f"{_fact(key, config[key])} {unit}".strip()))
+        for key, (label, unit) in wording.ACQUISITION.items()
+        if config.get(key) not in (None, "")
+    )
+    return Table("methods", "Acquisition", ("", ""), rows, (0.2, 0.8))
+
+
+def _fact(key: str, value: Any) -> str:
+    text = loose(float(f"{value:.3g}") if isinstance(value, float) else value)
+    if key == "study_date" and len(text) == 8 and text.isdecimal():
+        return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+    return text
 
 
 def _methods(report: Report, say: Discretion) -> Table:

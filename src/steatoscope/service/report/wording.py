@@ -11,6 +11,11 @@ BANNER: Final = "Decision support – review required"
 REVIEW: Final = "Images, outlines and values reviewed:   ☐ agree    ☐ agree as amended    ☐ do not agree"
 REVIEW_LINES: Final = ("Name and role", "Signature", "Date", "Amendments")
 NOT_MEASURED: Final = "not measured"
+SIMULATED_CODE: Final = "W_SIMULATED"
+SIMULATED: Final = "SIMULATED IMAGES"
+SECTOR: Final = "Scan sector (no liver outline)"
+AS_ABOVE: Final = "as above"
+NO_LESIONS: Final = "Focal lesions are not assessed."
 
 MODALITIES: Final = MappingProxyType({"US": "Ultrasound", "CT": "Computed tomography", "MR": "Magnetic resonance"})
 GRADES: Final = MappingProxyType({"normal": "Normal", "mild": "Mild", "moderate": "Moderate", "severe": "Severe"})
@@ -81,7 +86,7 @@ MEASUREMENTS: Final = MappingProxyType(
         "liver_hu_q75": "Liver attenuation, upper quartile",
         "noise": "Noise in the liver",
         "measured_volume": "Volume measured",
-        "measured_voxels": "Voxels measured",
+        "measured_voxels": "Measured voxels",
         "liver_pdff_median": "PDFF of the liver, median of voxels",
         "liver_iron": "Liver iron, from R2* (dry weight)",
         "first_echo_snr": "Signal to noise of the first echo",
@@ -115,9 +120,38 @@ UNITS: Final = MappingProxyType(
         "cm3": "cm³",
         "um": "µm",
         "au": "a.u.",
+        "grey": "grey levels",
+        "grey/px": "grey levels/px",
+    }
+)
+ACQUISITION: Final = MappingProxyType(
+    {
+        "manufacturer": ("Manufacturer", ""),
+        "study_date": ("Study date", ""),
+        "phase": ("Contrast phase", ""),
+        "kvp": ("Tube voltage", "kV"),
+        "slice_thickness_mm": ("Slice thickness", "mm"),
+        "kernel": ("Reconstruction kernel", ""),
+        "field_strength_t": ("Field strength", "T"),
+        "echoes": ("Echoes", ""),
     }
 )
 DIGITS: Final = MappingProxyType({"%": 1, "HU": 1, "s⁻¹": 1, "mL": 0, "cm³": 1, "mm²": 0, "": 2, "ms": 1, "mm": 1})
+COUNTS: Final = ("pixels", "voxels")
+DECIMALS: Final = MappingProxyType({"measured_voxels": 0, "liver_iron": 2, "r2star": 0})
+SIGNIFICANT: Final = MappingProxyType({"attenuation_slope": 3})
+FEATURES: Final = MappingProxyType(
+    {
+        "slope_near": "Depth slope, near part",
+        "slope_far": "Depth slope, far part",
+        "slope_all": "Depth slope, whole sector",
+        "curvature": "Curvature of the depth profile",
+        "contrast_low": "Darkest tissue minus sector mean",
+        "contrast_high": "Brightest tissue minus sector mean",
+        "contrast_spread": "Spread of grey in the tissue",
+        "left_right": "Left minus right half",
+    }
+)
 REGION_KINDS: Final = MappingProxyType({"fatty": "Fatty region", "spared": "Spared region", "lesion": "Focal region"})
 
 SHARED_CONFOUNDERS: Final = (
@@ -146,3 +180,12 @@ CONFOUNDERS: Final = MappingProxyType(
         ),
     }
 )
+
+
+def feature_label(name: str) -> str:
+    """A model feature as words; a depth band such as ``band_38_47`` holds its limits in percent of the depth."""
+    kind, _, limits = name.partition("_")
+    low, _, high = limits.partition("_")
+    if kind == "band" and low.isdecimal() and high.isdecimal():
+        return f"Depth band {int(low)}-{int(high)} % minus sector mean"
+    return FEATURES.get(name, MEASUREMENTS.get(name, name.replace("_", " ").capitalize()))
