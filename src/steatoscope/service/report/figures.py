@@ -73,9 +73,9 @@ def _draw_value(axes: Any, fat: FatPart, end: float) -> None:
         axes.plot([edge, edge], [0.4, 0.6], color=ACCENT, linewidth=1.5, clip_on=False)
     axes.plot([value, value], [-0.25, 0.5], color=INK, linewidth=1.2, clip_on=False)
     axes.plot([value], [0.5], marker="D", markersize=7, color=INK, clip_on=False)
-    side = "left" if value < 0.12 * end else "right" if value > 0.88 * end else "center"
+    side = "left" if value < 0.25 * end else "right" if value > 0.75 * end else "center"
     text = f"{fixed(min(max(fat.value_percent, 0.0), 100.0))} %  ({share(fat.interval.level)} interval drawn)"
-    words(axes, value, 0.78, text, ha=side if value < 0.3 * end or value > 0.7 * end else "center", fontweight="bold")
+    words(axes, value, 0.78, text, ha=side, fontweight="bold")
 
 
 def _draw_probabilities(figure: Any, grade: GradePart) -> None:
@@ -103,7 +103,7 @@ def render_contributions(report: Report) -> bytes | None:
     height = 0.24 * len(parts)
     figure = new_figure(_WIDTH_IN, round(height + 0.75, 2))
     axes = scale_axis(axes_inches(figure, _LABELS_IN, 0.55, _WIDTH_IN - _LABELS_IN - 0.5, height))
-    reach = 1.25 * max(abs(part.effect_points) for part in parts) or 1.0
+    reach = 1.4 * max(abs(part.effect_points) for part in parts) or 1.0
     for row, part in enumerate(reversed(parts)):
         effect = part.effect_points
         axes.barh(row, effect, height=0.62, color="#c8553d" if effect > 0 else "#3f7fae")
