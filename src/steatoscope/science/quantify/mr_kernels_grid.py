@@ -19,49 +19,36 @@ I32 = NDArray[np.int32]
 _BIG = np.float32(3.0e38)
 
 
-@compiled(fused=True)
 def gather(parts: F32, index: I32) -> tuple[F32, F32]:
     """Pack voxels ``index`` of ``parts`` (echo, voxel, real/imaginary) as real and imaginary (block, echo, lane)."""
     echoes = parts.shape[0]
     blocks = (index.size + LANES - 1) // LANES
     real = np.zeros((blocks, echoes, LANES), dtype=np.float32)
     imag = np.zeros((blocks, echoes, LANES), dtype=np.float32)
-    for block in range(blocks):
-        first = block * LANES
-        lanes = min(LANES, index.size - first)
-        for n in range(echoes):
-            for lane in range(lanes):
-                voxel = index[first + lane]
-                real[block, n, lane] = parts[n, voxel, 0]
-                imag[block, n, lane] = parts[n, voxel, 1]
+    whole = blocks * LANES
+    row = np.zeros((whole, 2), dtype=np.float32)
+    for n in range(echoes):
+        np.take(parts[n], index, axis=0, out=row[: index.size])
+        real[:, n] = row[:, 0].reshape(blocks, LANES)
+        imag[:, n] = row[:, 1].reshape(blocks, LANES)
     return real, imag
 
 
-@compiled(fused=True)
 def cells(index: I32, rows: int, columns: int, side: int) -> tuple[I32, I32]:
     """Square cells of ``side`` voxels within a slice that hold at least one voxel of ``index``.
 
     Returns the flat position of each used cell on the (slices, rows, columns) grid of cells, rising, and for each voxel
-    the number of its cell.
+    the number of its cell. Plain numpy: it takes a millisecond, and its compilation would take most of a second.
     """
     cell_rows, cell_columns = (rows + side - 1) // side, (columns + side - 1) // side
-    slices = index[-1] // (rows * columns) + 1 if index.size else 0
-    number = np.zeros(slices * cell_rows * cell_columns, dtype=np.int32)
-    where = np.empty(index.size, dtype=np.int32)
-    for voxel in range(index.size):
-        flat = index[voxel]
-        slab, within = flat // (rows * columns), flat % (rows * columns)
-        where[voxel] = (slab * cell_rows + within // columns // side) * cell_columns + within % columns // side
-        number[where[voxel]] = 1
-    used = np.empty(number.sum(), dtype=np.int32)
-    count = 0
-    for place in range(number.size):
-        if number[place]:
-            used[count] = place
-            number[place] = count
-            count += 1
-    for voxel in range(index.size):
-        where[voxel] = number[where[voxel]]
+    slab, within = np.divmod(index, np.int32(rows * columns))
+    row, column = np.divmod(within, np.int32(columns))
+    place = (slab * cell_rows + row // side) * cell_columns + column // side
+    number = np.zeros(int(place.max()) + 1 if place.size else 0, dtype=np.int32)
+    number[place] = 1
+    used = np.flatnonzero(number).astype(np.int32)
+    number[used] = np.arange(used.size, dtype=np.int32)
+    where = number[place]
     return used, where
 
 
