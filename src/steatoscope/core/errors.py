@@ -202,6 +202,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_PARTIAL": "The liver is only partly covered; no volume.",
         "W_SECONDARY": "Secondary capture.",
         "W_SIGN": "The phase sign was opposite to the usual convention and was turned.",
+        "W_SIMULATED": "The images are simulated.",
         "W_SPACING": "The pixel size is unknown; nothing is given per centimetre.",
         "W_SPLEEN": "The spleen is unusual or not found; L-S is unreliable.",
         "W_SWAP": "Some voxels may have water and fat exchanged.",

@@ -193,3 +193,41 @@ def test_files_without_the_usual_ending_go_into_a_folder(ct: CTPhantom, mr: MRPh
     assert write_phantom(ct, tmp_path / "a", "nifti")[0] == tmp_path / "a" / "ct.nii.gz"
     assert write_phantom(mr, tmp_path / "b", "mat")[0] == tmp_path / "b" / "mr.mat"
     assert write_phantom(_ultrasound(1), tmp_path / "c", "dicom")[0] == tmp_path / "c" / "us.dcm"
+
+
+def _is_marked(path: Path, modality: Literal["CT", "MR"] | None = None) -> bool:
+    return [note.code for note in _read(path, modality).notes].count("W_SIMULATED") == 1
+
+
+@pytest.mark.parametrize("with_truth", [True, False])
+def test_every_format_is_known_as_simulated(ct: CTPhantom, mr: MRPhantom, tmp_path: Path, with_truth: bool) -> None:
+    cases: tuple[tuple[Any, str, str, Literal["CT", "MR"] | None], ...] = (
+        (ct, "ct", "dicom", None),
+        (ct, "case.nii.gz", "nifti", "CT"),
+        (mr, "mr", "dicom", None),
+        (mr, "bids", "nifti", "MR"),
+        (mr, "case.mat", "mat", None),
+        (_ultrasound(1), "us.dcm", "dicom", None),
+        (_ultrasound(1), "one.png", "png", None),
+        (_ultrasound(2), "many", "png", None),
+    )
+    for phantom, name, fmt, modality in cases:
+        write_phantom(phantom, tmp_path / name, fmt)
+        if not with_truth:
+            (tmp_path / f"{name}.truth.json").unlink()
+        assert _is_marked(tmp_path / name, modality), name
+
+
+def test_a_truth_file_beside_an_image_marks_it_and_other_json_does_not(tmp_path: Path) -> None:
+    Image.fromarray(_ultrasound(1).clip.frames[0]).save(tmp_path / "a.png")
+    assert not _is_marked(tmp_path / "a.png")
+    truth = tmp_path / "a.png.truth.json"
+    for words, marked in (('{"label": 3}', False), ("[1]", False), ("no json", False), ('{"simulator": "x"}', True)):
+        truth.write_text(words)
+        assert _is_marked(tmp_path / "a.png") is marked
+
+
+def test_simulated_dicom_is_derived(ct: CTPhantom, mr: MRPhantom, tmp_path: Path) -> None:
+    for phantom, name in ((ct, "ct"), (mr, "mr"), (_ultrasound(1), "us")):
+        image = next(path for path in write_phantom(phantom, tmp_path / name, "dicom") if path.suffix == ".dcm")
+        assert pydicom.dcmread(image).ImageType[0] == "DERIVED"

@@ -12,6 +12,7 @@ from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import PatientFacts
 from steatoscope.imaging.io.dicom_file import DicomFile
 from steatoscope.imaging.io.dicom_tags import text
+from steatoscope.imaging.io.simulated import MAKER
 
 YEARS_IN = {"Y": 1.0, "M": 1.0 / 12.0, "W": 7.0 / 365.25, "D": 1.0 / 365.25}
 OLDEST_YEARS = 150.0
@@ -52,3 +53,9 @@ def _day(header: Dataset, keyword: str) -> date | None:
         return date(int(written[:4]), int(written[4:6]), int(written[6:8]))
     except ValueError:
         return None
+
+
+def header_is_simulated(header: Dataset) -> bool:
+    """Whether a DICOM header says so: in ImageComments, or by the maker or patient of the phantom writer."""
+    comments, maker, patient = (text(header, key) or "" for key in ("ImageComments", "Manufacturer", "PatientName"))
+    return "simulated" in comments.lower() or maker == MAKER or patient == "Phantom^Simulated"

@@ -15,7 +15,7 @@ from steatoscope.core.image import InputFile, Modality, Scan, Study
 from steatoscope.imaging.io.dicom_choice import order_ct
 from steatoscope.imaging.io.dicom_ct import read_ct
 from steatoscope.imaging.io.dicom_enhanced import planes as planes_of
-from steatoscope.imaging.io.dicom_facts import patient_facts
+from steatoscope.imaging.io.dicom_facts import header_is_simulated, patient_facts
 from steatoscope.imaging.io.dicom_file import DicomFile
 from steatoscope.imaging.io.dicom_geometry import Stack
 from steatoscope.imaging.io.dicom_layout import is_lossy, layout
@@ -106,6 +106,8 @@ def _notes(found: _Found, ignored: Sequence[Ignored]) -> list[QualityCode]:
         notes.append(warning("W_SECONDARY"))
     if any(is_lossy(file) for file in found.files):
         notes.append(warning("W_LOSSY"))
+    if any(header_is_simulated(file.header) for file in found.files):
+        notes.append(warning("W_SIMULATED"))
     if found.source.get("gappy"):
         notes.append(warning("W_PARTIAL"))
     return notes

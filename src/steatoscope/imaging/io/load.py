@@ -15,6 +15,7 @@ from steatoscope.imaging.io.gather import Found, Gathered, gather
 from steatoscope.imaging.io.names import names_a_mask, summary
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.io.relabel import relabelled_error, relabelled_study
+from steatoscope.imaging.io.simulated import files_are_simulated
 from steatoscope.imaging.io.sniff import CLIPS, RASTERS, Kind
 from steatoscope.imaging.io.views import with_views
 
@@ -49,7 +50,7 @@ def _load_paths(paths: Sequence[Path], options: ReadOptions) -> Study:
             found = gather(paths, options, stack)
             names = found.unpacked
             chosen, reader = _choose(found.images)
-            study = _with_ignored(reader(chosen, options), chosen, found)
+            study = _marked(_with_ignored(reader(chosen, options), chosen, found), chosen)
         except SteatoscopeError as fault:
             raise relabelled_error(fault, names, str(paths[0])) from fault
         return relabelled_study(study, names)
@@ -77,6 +78,14 @@ def _with_ignored(study: Study, chosen: Sequence[Found], found: Gathered) -> Stu
     phrase = f"{phrase} Other series: {others}." if others else phrase
     notes = (*(note for note in study.notes if note.code != "W_IGNORED"), warning("W_IGNORED", phrase))
     return replace(study, notes=notes, source=source)
+
+
+def _marked(study: Study, chosen: Sequence[Found]) -> Study:
+    """The study with W_SIMULATED where its files are simulated; DICOM readers look at the headers."""
+    known = any(note.code == "W_SIMULATED" for note in study.notes)
+    if known or not files_are_simulated([one.path for one in chosen]):
+        return study
+    return replace(study, notes=(*study.notes, warning("W_SIMULATED")))
 
 
 def _read_dicom(files: list[Found], options: ReadOptions) -> Study:

@@ -41,6 +41,13 @@ def sniff(path: Path) -> Kind:
     return sniff_bytes(head)
 
 
+def first_bytes(path: Path) -> bytes:
+    """The first kilobyte of a file, unpacked where it is gzip."""
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    return _gzip_head(path) if head[:2] == b"\x1f\x8b" else head
+
+
 def sniff_bytes(head: bytes) -> Kind:
     """The kind of a file whose first kilobyte is ``head``."""
     if head[128:132] == b"DICM":

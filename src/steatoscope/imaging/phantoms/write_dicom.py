@@ -26,6 +26,7 @@ from pydicom.uid import (
 
 from steatoscope.core.geometry import Geometry
 from steatoscope.core.image import Clip, USFacts
+from steatoscope.imaging.io.simulated import MAKER, REMARK
 from steatoscope.imaging.io.write import atomic_write
 from steatoscope.imaging.phantoms.ct import CTPhantom
 from steatoscope.imaging.phantoms.mr import MRPhantom
@@ -44,7 +45,7 @@ def write_ct_series(phantom: CTPhantom, folder: Path, *, slope: float = 1.0, int
     for index, plane in enumerate(phantom.volume.data):
         data = _header(CTImageStorage, "CT", truth, "ct", index)
         _place(data, phantom.volume.geometry, index, facts.slice_thickness_mm)
-        data.ImageType = list(facts.image_type)
+        data.ImageType = ["DERIVED", *facts.image_type[1:]]
         data.SeriesDescription = facts.series_text
         data.KVP = _decimal(facts.kvp)
         data.ConvolutionKernel = facts.kernel
@@ -85,7 +86,7 @@ def write_us_file(clip: Clip, facts: USFacts, truth: Mapping[str, Any], path: Pa
     frames, rows, columns = clip.frames.shape
     kind = UltrasoundMultiFrameImageStorage if frames > 1 else UltrasoundImageStorage
     data = _header(kind, "US", truth, "us", 0)
-    data.ImageType = ["ORIGINAL", "PRIMARY", "ABDOMINAL", "0001"]
+    data.ImageType = ["DERIVED", "PRIMARY", "ABDOMINAL", "0001"]
     data.ManufacturerModelName = facts.model_name or "simulator"
     if facts.depth_mm is not None:
         data.DepthOfScanField = round(facts.depth_mm)
@@ -142,7 +143,7 @@ def _stored(code: str, values: NDArray[np.float32]) -> tuple[float, float, NDArr
 
 def _mr_facts(data: Dataset, phantom: MRPhantom, code: str, number: int) -> None:
     facts = phantom.facts
-    data.ImageType = ["ORIGINAL", "PRIMARY", code, "FFE"]
+    data.ImageType = ["DERIVED", "PRIMARY", code, "FFE"]
     data.SeriesDescription = facts.series_text or "Multi-echo gradient echo"
     data.SeriesNumber = number
     data.ScanningSequence, data.SequenceVariant, data.ScanOptions, data.MRAcquisitionType = "GR", "SP", "", "3D"
@@ -161,14 +162,14 @@ def _header(sop_class: str, modality: str, truth: Mapping[str, Any], series: str
     data.SOPInstanceUID = _uid(key, series, "instance", str(index))
     data.StudyInstanceUID, data.SeriesInstanceUID = _uid(key, "study"), _uid(key, series)
     data.FrameOfReferenceUID = _uid(key, "frame of reference")
-    data.Modality, data.Manufacturer = modality, "Steatoscope phantom"
+    data.Modality, data.Manufacturer = modality, MAKER
     data.PatientName, data.PatientID = "Phantom^Simulated", f"PHANTOM-{truth.get('seed', 0)}"
     data.PatientBirthDate, data.PatientSex, data.PatientAge = "", "O", "050Y"
     data.StudyDate = data.SeriesDate = data.ContentDate = _DATE
     data.StudyTime = data.ContentTime = "120000"
     data.AccessionNumber = data.ReferringPhysicianName = data.StudyID = ""
     data.SeriesNumber, data.InstanceNumber = 1, index + 1
-    data.BodyPartExamined, data.ImageComments = "ABDOMEN", "Simulated image"
+    data.BodyPartExamined, data.ImageComments = "ABDOMEN", REMARK
     return data
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from steatoscope.core.errors import UsageError
 from steatoscope.core.geometry import Geometry
 from steatoscope.core.image import Clip, Mask, USFacts
+from steatoscope.imaging.io.simulated import REMARK
 from steatoscope.imaging.io.write import (
     write_json,
     write_mat_imdataparams,
@@ -97,7 +98,7 @@ def _write_ct(phantom: CTPhantom, out: Path, fmt: str) -> list[Path]:
     if fmt == "dicom":
         return write_ct_series(phantom, out)
     path = _file(out, (".nii", ".nii.gz"), "ct.nii.gz")
-    write_nifti(path, np.rint(phantom.volume.data).astype(np.int16), phantom.volume.geometry)
+    write_nifti(path, np.rint(phantom.volume.data).astype(np.int16), phantom.volume.geometry, REMARK)
     return [path]
 
 
@@ -106,15 +107,18 @@ def _write_mr(phantom: MRPhantom, out: Path, fmt: str) -> list[Path]:
         return write_mr_series(phantom, out)
     if fmt == "mat":
         path = _file(out, (".mat",), "mr.mat")
-        write_mat_imdataparams(path, phantom.train)
+        write_mat_imdataparams(path, phantom.train, remark=REMARK)
         return [path]
     facts = phantom.facts
-    extra: dict[str, Any] = {"SeriesDescription": facts.series_text or "Simulated multi-echo gradient echo"}
+    extra: dict[str, Any] = {
+        "SeriesDescription": facts.series_text or "Simulated multi-echo gradient echo",
+        "ImageComments": REMARK,
+    }
     if facts.flip_angle_deg is not None:
         extra["FlipAngle"] = facts.flip_angle_deg
     if facts.repetition_time_ms is not None:
         extra["RepetitionTime"] = facts.repetition_time_ms / 1e3
-    images = write_nifti_echoes(out, "sub-phantom", phantom.train, extra)
+    images = write_nifti_echoes(out, "sub-phantom", phantom.train, extra, REMARK)
     return [*images, *(image.with_name(image.name.replace(".nii.gz", ".json")) for image in images)]
 
 
@@ -125,11 +129,11 @@ def _write_us(phantom: UltrasoundPhantom, out: Path, fmt: str) -> list[Path]:
     if out.suffix.lower() == ".png":
         if clip.frames.shape[0] > 1:
             raise UsageError(f"{clip.frames.shape[0]} frames need a folder, not the single file {out.name}")
-        write_png(out, clip.frames[0])
+        write_png(out, clip.frames[0], REMARK)
         return [out]
     paths = [out / f"frame_{index + 1:03d}.png" for index in range(clip.frames.shape[0])]
     for path, frame in zip(paths, clip.frames, strict=True):
-        write_png(path, frame)
+        write_png(path, frame, REMARK)
     return paths
 
 
