@@ -64,6 +64,16 @@ def test_unenhanced_single_slices(data_dir: Path, name: str) -> None:
     assert _phase(found) == "unenhanced"
 
 
+@pytest.mark.parametrize("name", ["Training", "Validation1", "Validation2"])
+def test_right_kidney_is_no_part_of_the_liver(data_dir: Path, name: str) -> None:
+    volume = _ct(data_dir / "ct" / "unenhanced_borderline" / f"{name}.dcm")
+    found = find_ct_organs(volume)
+    assert found.liver is not None
+    assert found.confidence["liver"] < 0.7
+    within_kidney = found.liver[0, 345:385, 150:200]
+    assert within_kidney.mean() < 0.02
+
+
 def test_unenhanced_slab(data_dir: Path) -> None:
     volume = _ct(data_dir / "ct" / "unenhanced_borderline")
     found = find_ct_organs(volume)

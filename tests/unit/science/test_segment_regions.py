@@ -48,19 +48,30 @@ def test_fatty_patch_has_its_place_and_size() -> None:
 
 
 def test_spared_patch_in_a_fatty_liver() -> None:
-    wide = (slice(2, 8), slice(12, 22), slice(12, 58))
+    wide = (slice(2, 8), slice(25, 37), slice(15, 55))
     (region,) = fatty_regions(_map(25.0, 12.0, box=wide), _liver(), 5.5)
     assert region.kind == "spared"
 
 
-def test_compact_spot_without_fat_is_a_candidate_lesion() -> None:
+def test_strip_along_the_border_is_taken_for_a_fault_of_the_mask() -> None:
+    strip = (slice(2, 8), slice(10, 70), slice(10, 20))
+    assert fatty_regions(_map(4.0, 25.0, box=strip), _liver(), 5.5) == []
+
+
+def test_patch_with_one_side_at_the_border_is_kept() -> None:
+    side = (slice(2, 8), slice(30, 45), slice(10, 30))
+    (region,) = fatty_regions(_map(4.0, 25.0, box=side), _liver(), 5.5)
+    assert region.kind == "fatty"
+
+
+def test_compact_spot_without_fat_is_no_lesion() -> None:
     fat = _map(20.0)
     rows, cols = np.mgrid[:80, :80]
     spot = (rows - 40) ** 2 + (cols - 35) ** 2 < 64
     data = fat.data.copy()
     data[4:6][:, spot] -= 19.0
     (region,) = fatty_regions(Volume(data, fat.geometry, "percent"), _liver(), 5.5)
-    assert region.kind == "lesion"
+    assert region.kind == "spared"
 
 
 def test_fat_below_the_threshold_is_not_fatty() -> None:

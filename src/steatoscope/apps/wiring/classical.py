@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
 from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, PreparedView
@@ -21,6 +22,7 @@ def ct_segmenter(volume: Volume) -> Organs:
         method="classical: attenuation, position and morphology",
         hu=found.hu,
         confidence=found.confidence.get("liver", 0.0),
+        notes=_mask_notes(found.notes),
     )
 
 
@@ -30,8 +32,16 @@ def mr_segmenter(anatomy: Volume, pdff: Volume | None) -> Organs:
 
     found = find_mr_liver(anatomy, pdff)
     return Organs(
-        liver=found.mask, method="classical: signal, fat map, position and morphology", confidence=found.confidence
+        liver=found.mask,
+        method="classical: signal, fat map, position and morphology",
+        confidence=found.confidence,
+        notes=_mask_notes(found.notes),
     )
+
+
+def _mask_notes(notes: Sequence[str]) -> tuple[QualityCode, ...]:
+    """A segmenter's remarks as ``W_MASK``."""
+    return tuple(warning("W_MASK", note) for note in notes)
 
 
 def us_segmenter(view: PreparedView) -> Organs:
@@ -40,7 +50,7 @@ def us_segmenter(view: PreparedView) -> Organs:
 
 
 def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequence[RegionPart]:
-    """Fatty, spared and focal regions of a local fat map, by their departure from the liver's median."""
+    """Fatty and spared regions of a local fat map, by their departure from the liver's median."""
     from steatoscope.science.segment.regions import fatty_regions
 
     return fatty_regions(fat_map, liver, threshold_percent)

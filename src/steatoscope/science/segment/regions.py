@@ -1,4 +1,4 @@
-"""Where a liver's fat departs from its own median: fatty, spared and focal regions, without a learned model.
+"""Where a liver's fat departs from its own median: fatty and spared regions, without a learned model.
 
 The map is smoothed, each voxel is compared with the liver's median in robust standard deviations, and connected
 deviations that are large enough become boxes. A fat fraction map in percent, on CT as well (converted from HU).
@@ -17,7 +17,7 @@ from steatoscope.core.report import RegionPart
 from steatoscope.science.segment.canonical import Triple
 from steatoscope.science.segment.morphology import eroded, gaussian_mm
 
-Kind = Literal["fatty", "spared", "lesion"]
+Kind = Literal["fatty", "spared"]
 
 DETECTOR = "classical: robust z of the smoothed fat map"
 SMOOTH_MM = 4.0
@@ -25,8 +25,7 @@ Z_LIMIT = 3.0
 MIN_POINTS = 3.0
 MIN_AREA_MM2 = 150.0
 MIN_VOLUME_ML = 1.0
-ROUND_ENOUGH = 0.6
-MAX_LESION_SHARE = 0.1
+MAX_BORDER_SHARE = 0.5
 MAX_REGIONS = 20
 
 
@@ -44,8 +43,9 @@ def fatty_regions(fat_map: Volume, liver: Mask, threshold_percent: float) -> lis
     """Regions of a fat map (slices, rows, columns; percent) that depart from the liver's median.
 
     ``fatty``: more fat than the rest and at or above ``threshold_percent``. ``spared``: less fat than the rest of a
-    liver whose median reaches the threshold. ``lesion``: a compact region with less than half the fat of the liver or
-    the threshold, away from the border; a candidate by place and shape only, not a diagnosis. A uniform liver has none.
+    liver whose median reaches the threshold. Regions that lie along the liver's border for more than half of their
+    outline are left out: they are mostly faults of the mask. Focal lesions are not told apart, and a uniform liver
+    has no regions.
     Boxes are (x0, y0, x1, y1, slice) with exclusive ends on the region's largest slice; ``score`` (0-1) grows with the
     deviation. Sizes are None where the geometry is unknown.
     """
@@ -107,7 +107,7 @@ def _part(fat_map: Volume, deviation: _Deviation, region: Mask, threshold: float
     if area_mm2 < MIN_AREA_MM2 or (region.shape[0] > 1 and volume_ml < MIN_VOLUME_ML):
         return None
     kind = _kind(deviation, region, threshold)
-    if kind is None:
+    if kind is None or _border_share(deviation, region[plane], plane) > MAX_BORDER_SHARE:
         return None
     rows, cols = np.nonzero(region[plane])
     known = fat_map.geometry.known
@@ -127,19 +127,10 @@ def _kind(deviation: _Deviation, region: Mask, threshold: float) -> Kind | None:
     level = float(np.median(deviation.smooth[region]))
     if level > deviation.median:
         return "fatty" if level >= threshold else None
-    if level < 0.5 * max(threshold, deviation.median) and _compact(deviation, region):
-        return "lesion"
     return "spared" if deviation.median >= threshold else None
 
 
-def _compact(deviation: _Deviation, region: Mask) -> bool:
-    """Round on its largest slice, small against the liver, and not at its border."""
-    plane = int(np.argmax(region.sum(axis=(1, 2))))
-    rows, cols = np.nonzero(region[plane])
-    covariance = np.cov(np.stack([rows, cols])) + np.eye(2) / 12.0
-    fill = rows.size / (4.0 * np.pi * float(np.sqrt(np.linalg.det(covariance))))
-    rim = ndimage.binary_dilation(region[plane]) & ~region[plane]
-    within = float(deviation.inside[plane][rim].mean()) > 0.9
-    small = float(region.sum()) < MAX_LESION_SHARE * float(deviation.inside.sum())
-    axes = np.linalg.eigvalsh(covariance)
-    return bool(within and small and fill > 0.8 and np.sqrt(axes[0] / axes[1]) > ROUND_ENOUGH)
+def _border_share(deviation: _Deviation, region: Mask, plane: int) -> float:
+    """Share of a region's outline, 0-1, along the border of the mask on one slice (rows, columns)."""
+    rim = ndimage.binary_dilation(region) & ~region
+    return float((~deviation.inside[plane])[rim].mean()) if rim.any() else 1.0
