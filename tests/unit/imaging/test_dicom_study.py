@@ -12,6 +12,7 @@ from dicom_factory import base, ct_slice, disk, encode, mr_slice, us_image, writ
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import CTScan, MRScan, Study, USScan
 from steatoscope.imaging.io.dicom_study import read_dicom_study
+from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
 
 REPORT_CLASS = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -110,6 +111,31 @@ def test_modalities_together(tmp_path: Path) -> None:
     assert isinstance(read(paths, modality="MR").scan, MRScan)
     assert isinstance(read(paths, modality="US").scan, USScan)
     assert refused(write(tmp_path / "ct", ct_slice()), modality="MR") == "E_MODALITY"
+
+
+@pytest.mark.parametrize("stated", ["PT", "DX", "MR", "US"])
+def test_a_modality_against_the_class_of_the_object_is_refused(tmp_path: Path, stated: str) -> None:
+    paths = write(tmp_path, *(ct_slice(i, Modality=stated) for i in range(6)))
+    with pytest.raises(SteatoscopeError) as caught:
+        read(paths)
+    assert caught.value.code == "E_MODALITY"
+    assert f"{stated} in an object of class CT" in caught.value.cause
+    assert isinstance(read(paths, modality="CT").scan, CTScan)
+
+
+def test_an_unstated_modality_follows_the_class(tmp_path: Path) -> None:
+    for stated in ("", "OT"):
+        paths = write(tmp_path / f"m{stated}", *(ct_slice(i, Modality=stated) for i in range(6)))
+        assert isinstance(read(paths).scan, CTScan)
+
+
+def test_a_given_file_of_another_modality_is_not_dropped(tmp_path: Path) -> None:
+    paths = write(tmp_path, *(ct_slice(i) for i in range(6)), us_image())
+    with pytest.raises(SteatoscopeError) as caught:
+        load_study(paths, ReadOptions())
+    assert (caught.value.code, caught.value.path) == ("E_MODALITY", str(paths[-1]))
+    assert isinstance(load_study([tmp_path], ReadOptions()).scan, CTScan)
+    assert isinstance(load_study(paths, ReadOptions(modality="CT")).scan, CTScan)
 
 
 def test_unknown_series_is_refused(tmp_path: Path) -> None:

@@ -49,12 +49,49 @@ def test_a_named_file_must_be_an_image(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.path) == ("E_FORMAT", str(tmp_path / "notes.txt"))
 
 
+def refused(*paths: Path, **options: object) -> tuple[str, str | None]:
+    with pytest.raises(SteatoscopeError) as caught:
+        load_study(paths, ReadOptions(**options))
+    return caught.value.code, caught.value.path
+
+
 def test_the_folder_with_most_frames_is_the_acquisition(tmp_path: Path) -> None:
-    for name in ("a/1.png", "b/1.png", "b/2.png"):
-        frame(tmp_path / name)
-    study = load_study([tmp_path], ReadOptions())
-    assert study.scan.views[0].clip.frames.shape[0] == 2
-    assert study.source["ignored"] == ["a/1.png"]
+    for seed, name in enumerate(("study/1.png", "study/2.png", "study/Doe_Jane/1.png")):
+        frame(tmp_path / name, seed)
+    (tmp_path / "study" / "notes.txt").write_text("words")
+    for path in (tmp_path, tmp_path / "study"):
+        study = load_study([path], ReadOptions())
+        assert study.scan.views[0].clip.frames.shape[0] == 2
+        assert [Path(name).name for name in study.source["ignored"]] == ["1.png", "notes.txt"]
+        (note,) = study.notes
+        assert note.message.endswith("1 file: not measured; 1 file: no images of the study.")
+        assert "Doe" not in note.message
+
+
+def test_a_tree_of_several_subjects_is_mixed(tmp_path: Path) -> None:
+    for number in range(3):
+        frame(tmp_path / "all" / f"patient_{number}" / "1.png", number)
+    (tmp_path / "all" / "labels.csv").write_text("words")
+    assert refused(tmp_path / "all") == ("E_MIXED", str(tmp_path / "all"))
+    assert refused(tmp_path) == ("E_MIXED", str(tmp_path / "all"))
+    assert shape(tmp_path / "all" / "patient_1") == (1, 140, 160)
+    frame(tmp_path / "all" / "patient_1" / "masks" / "liver.png")
+    assert shape(tmp_path / "all" / "patient_1") == (1, 140, 160)
+
+
+def test_no_given_path_is_dropped(tmp_path: Path) -> None:
+    one, two = frame(tmp_path / "1.png"), frame(tmp_path / "2.png", 1)
+    volume = tmp_path / "ct.nii"
+    write_nifti(volume, np.random.default_rng(0).integers(-900, 900, (3, 40, 40)).astype(np.int16), UNIT)
+    assert refused(one, two, volume, modality="CT") == ("E_MIXED", str(one))
+    small = tmp_path / "small.png"
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (130, 130), dtype=np.uint8)).save(small)
+    assert refused(one, two, small) == ("E_MIXED", str(small))
+    other = frame(tmp_path / "other" / "3.png", 3)
+    assert refused(one, two, other.parent) == ("E_MIXED", str(other))
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "notes.txt").write_text("words")
+    assert refused(one, tmp_path / "words") == ("E_FORMAT", str(tmp_path / "words"))
 
 
 def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:

@@ -239,3 +239,12 @@ def test_real_ct(data_dir: Path) -> None:
     scan = load_study([folder / "example_ct_sm.nii.gz"], ReadOptions(modality="CT")).scan
     liver = read_nifti(folder / "example_seg.nii.gz").data == 5
     assert np.median(scan.volume.data[liver]) == pytest.approx(46.0, abs=1.0)
+
+
+def test_a_magnitude_image_without_a_sidecar_says_what_is_missing(tmp_path: Path) -> None:
+    write_nifti(tmp_path / "liver.nii", hounsfield().astype(np.int16) + 1100, Geometry.from_spacing((3.0, 1.0, 1.0)))
+    (note,) = load_study([tmp_path / "liver.nii"], ReadOptions(modality="MR")).notes
+    assert note.code == "W_TE"
+    assert "no BIDS sidecar" in note.message
+    write_json(tmp_path / "liver.json", {"EchoTime": 0.0046, "MagneticFieldStrength": 1.5})
+    assert load_study([tmp_path / "liver.nii"], ReadOptions(modality="MR")).notes == ()

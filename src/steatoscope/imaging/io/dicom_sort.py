@@ -105,17 +105,30 @@ def is_no_image(file: DicomFile) -> bool:
 def modality_of(file: DicomFile, wanted: Modality | None) -> Modality | None:
     """The modality to read a file as, None where it is not supported.
 
-    A Secondary Capture follows the caller, then its own Modality, else it is read as ultrasound.
+    A Secondary Capture follows the caller, then its own Modality, else it is read as ultrasound. Where the Modality
+    contradicts the SOP class, the file is read only as that one of both which the caller asks for.
     """
     if is_secondary_capture(file):
         stated = file.modality if file.modality in SUPPORTED else "US"
         return wanted or cast(Modality, stated)
+    by_class = CLASS_MODALITY.get(file.sop_class)
+    if _contradicts(file):
+        return wanted if wanted in (by_class, file.modality) else None
     if file.modality in SUPPORTED:
         return cast(Modality, file.modality)
-    by_class = CLASS_MODALITY.get(file.sop_class)
     if by_class is not None:
         return by_class
     return wanted if file.modality in ("", "OT") else None
+
+
+def _contradicts(file: DicomFile) -> bool:
+    by_class = CLASS_MODALITY.get(file.sop_class)
+    return by_class is not None and file.modality not in ("", "OT", by_class)
+
+
+def _said(file: DicomFile) -> str:
+    stated = file.modality or "none"
+    return f"{stated} in an object of class {CLASS_MODALITY[file.sop_class]}" if _contradicts(file) else stated
 
 
 def by_modality(files: Sequence[DicomFile], options: ReadOptions) -> dict[Modality, list[DicomFile]]:
@@ -126,7 +139,7 @@ def by_modality(files: Sequence[DicomFile], options: ReadOptions) -> dict[Modali
         if found is not None:
             groups.setdefault(found, []).append(file)
     if not groups or (options.modality is not None and options.modality not in groups):
-        seen = ", ".join(sorted({file.modality or "none" for file in files}))
+        seen = ", ".join(sorted({_said(file) for file in files}))
         cause = f"The images say: {seen}."
         raise SteatoscopeError(
             "E_MODALITY", path=str(files[0].path.parent if len(files) > 1 else files[0].path), cause=cause

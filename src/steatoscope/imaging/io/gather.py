@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,12 +23,13 @@ _NOT_IMAGES: Final[frozenset[Kind]] = frozenset({"empty", "unknown", "zip"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One image file: its content's kind, its name relative to what the caller gave, whether he named it himself."""
+    """One image file: its content's kind, name relative to the given path, whether it was named, that path's number."""
 
     path: Path
     kind: Kind
     relative: str
     named: bool
+    given: int = 0
 
 
 @dataclass
@@ -47,15 +48,17 @@ def gather(paths: Sequence[Path], options: ReadOptions, stack: ExitStack) -> Gat
     Raises E_PATH, E_EMPTY, E_FORMAT, E_ARCHIVE, E_BOMB (also for more than 20,000 files).
     """
     found = Gathered()
-    for path in paths:
+    for number, path in enumerate(paths):
+        before = len(found.images)
         if not path.exists():
             raise SteatoscopeError("E_PATH", path=str(path))
         if path.is_dir():
             _add_folder(path, found)
         else:
             _add_file(path, found, options, stack)
-    if not found.images:
-        raise _nothing(paths[0], found)
+        if len(found.images) == before:
+            raise _nothing(path, found)
+        found.images[before:] = [replace(one, given=number) for one in found.images[before:]]
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from steatoscope.core.errors import SteatoscopeError, UsageError, warning
 from steatoscope.core.image import Study
 from steatoscope.imaging.io.gather import Found, Gathered, gather
+from steatoscope.imaging.io.given import check_given, check_one_subject, check_used
 from steatoscope.imaging.io.names import names_a_mask, summary
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.io.relabel import relabelled_error, relabelled_study
@@ -50,7 +51,12 @@ def _load_paths(paths: Sequence[Path], options: ReadOptions) -> Study:
             found = gather(paths, options, stack)
             names = found.unpacked
             chosen, reader = _choose(found.images)
-            study = _marked(_with_ignored(reader(chosen, options), chosen, found), chosen)
+            check_given(paths, found.images, chosen)
+            if chosen[0].kind in CLIPS | RASTERS:
+                check_one_subject(chosen)
+            study = reader(chosen, options)
+            check_used(study, chosen, options)
+            study = _marked(_with_ignored(study, chosen, found), chosen)
         except SteatoscopeError as fault:
             raise relabelled_error(fault, names, str(paths[0])) from fault
         return relabelled_study(study, names)
@@ -70,7 +76,8 @@ def _with_ignored(study: Study, chosen: Sequence[Found], found: Gathered) -> Stu
     listed = [entry if isinstance(entry, Mapping) else {"path": entry} for entry in study.source.get("ignored", ())]
     reasons = {relative.get(str(one["path"]), str(one["path"])): one.get("reason") for one in listed}
     unused = [one.relative for one in found.images if one not in chosen]
-    ignored, phrase = summary({*found.others, *unused, *reasons})
+    names = {*found.others, *unused, *reasons}
+    ignored, phrase = summary(names, len(names & set(relative.values())))
     source = {**study.source, "ignored": ignored, "ignored_reasons": {k: v for k, v in reasons.items() if v}}
     if not ignored:
         return replace(study, source=source)

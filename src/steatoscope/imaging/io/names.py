@@ -13,7 +13,6 @@ _MASK_WORDS: Final = {
 }
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LISTED: Final = 200
-_NAMED: Final = 3
 
 
 def natural_key(path: Path | str) -> tuple[tuple[int, int, str], ...]:
@@ -42,8 +41,12 @@ def stem(path: Path) -> str:
     return path.stem
 
 
-def summary(names: Iterable[str]) -> tuple[list[str], str]:
-    """Names in natural order (at most 200), and a short phrase that counts them and gives the first few."""
+def summary(names: Iterable[str], images: int = 0) -> tuple[list[str], str]:
+    """Names in natural order (at most 200), and a phrase that counts them: ``images`` of them are images.
+
+    The phrase holds no names, which may tell who the patient is.
+    """
     ordered = sorted(names, key=natural_key)
-    few = ", ".join(ordered[:_NAMED]) + (", ..." if len(ordered) > _NAMED else "")
-    return ordered[:_LISTED], f"{len(ordered)} in all: {few}."
+    counts = ((images, "not measured"), (len(ordered) - images, "no images of the study"))
+    words = [f"{count} {'file' if count == 1 else 'files'}: {what}" for count, what in counts if count > 0]
+    return ordered[:_LISTED], "; ".join(words) + "."

@@ -21,7 +21,8 @@ from steatoscope.imaging.io.nifti_ct import check_sides
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.io.pdff_scale import to_percent
 
-_NO_ECHOES: Final = "The sidecar with EchoTime and MagneticFieldStrength is missing or incomplete."
+_NO_SIDECAR: Final = "There is no BIDS sidecar (.json beside the image) with EchoTime and MagneticFieldStrength."
+_NO_ECHOES: Final = "The BIDS sidecar lacks EchoTime or MagneticFieldStrength for every volume."
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +117,11 @@ def _plain(best: _Series, images: Mapping[Path, NiftiImage], facts: MRFacts) -> 
     image = images[ordered[0][0]]
     data = np.abs(image.data).astype(np.float32) if image.data.dtype.kind == "c" else image.data
     several = data.ndim == 4 or len(best.members) > 1
+    alone = all(sidecar.path is None for _, sidecar in best.members)
     anatomy = Volume(data if data.ndim == 3 else data[0], image.geometry, "au")
-    return MRScan(anatomy, facts=facts), (warning("W_TE", _NO_ECHOES),) if several else ()
+    return MRScan(anatomy, facts=facts), (
+        warning("W_TE", _NO_SIDECAR if alone else _NO_ECHOES),
+    ) if several or alone else ()
 
 
 def _by_time(best: _Series, images: Mapping[Path, NiftiImage]) -> dict[float, dict[Part, NiftiImage]] | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from steatoscope.imaging.io.finite import check_finite
 from steatoscope.imaging.io.options import MAX_SIDE
 
 MAX_PAGES: Final = 4096
+_TIFF_BYTES: Final = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _FORMATS: Final = ("PNG", "JPEG", "TIFF")
 _DEEP_MODES: Final = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
 _TRUNCATED_WORDS: Final = ("truncated", "not processed")
@@ -174,14 +176,28 @@ def _check_end(path: Path) -> None:
         if tail and b"IEND" not in tail:
             raise cut_short(path)
         if head[:4] in (b"II*\x00", b"MM\x00*"):
-            place = int.from_bytes(head[4:8], "little" if head[:1] == b"I" else "big")
-            if place + 2 > stream.seek(0, 2):
-                raise cut_short(path)
+            _check_directory(stream, "<" if head[:1] == b"I" else ">", path)
         if head.startswith(b"\xff\xd8\xff"):
             stream.seek(0)
             data = stream.read()
             if data.rfind(b"\xff\xd9") <= data.rfind(b"\xff\xda"):
                 raise cut_short(path)
+
+
+def _check_directory(stream: IO[bytes], order: str, path: Path) -> None:
+    """Require that a TIFF's first directory, and the values that it points at, lie within the file."""
+    size = stream.seek(0, 2)
+    stream.seek(4)
+    place = int(struct.unpack(f"{order}I", stream.read(4).ljust(4, b"\xff"))[0])
+    stream.seek(min(place, size))
+    count = int(struct.unpack(f"{order}H", stream.read(2).ljust(2, b"\xff"))[0])
+    entries = stream.read(12 * count)
+    if place + 2 > size or len(entries) < 12 * count:
+        raise cut_short(path)
+    for _, kind, number, start in struct.iter_unpack(f"{order}HHII", entries):
+        length = number * _TIFF_BYTES.get(kind, 1)
+        if length > 4 and start + length > size:
+            raise cut_short(path)
 
 
 def _tail(stream: Any, count: int) -> bytes:
