@@ -44,6 +44,22 @@ def test_neighbours_are_found_unenhanced(name: str, mask: str) -> None:
     assert value < 60.0
 
 
+def test_fluid_under_gas_is_no_spleen() -> None:
+    truth, found = phantom(5.0)
+    spleen = truth.masks["spleen"]
+    index = int(np.argmax(spleen.sum(axis=(1, 2))))
+    plane = truth.volume.data[index : index + 1].copy()
+    whole = find_ct_organs(Volume(plane, truth.volume.geometry, "HU"))
+    assert found.spleen is not None
+    assert whole.spleen is not None
+    rows = np.nonzero(spleen[index])[0]
+    level = rows.min() + (rows.max() - rows.min()) // 4
+    gas = spleen[index].copy()
+    gas[level:] = False
+    plane[0][gas] = -950.0
+    assert find_ct_organs(Volume(plane, truth.volume.geometry, "HU")).spleen is None
+
+
 def test_portal_phase_shows_in_every_organ() -> None:
     _, found = phantom(10.0, "portal")
     for name in ("aorta", "spleen", "kidney"):

@@ -16,11 +16,17 @@ KIDNEY_HU = (5.0, 380.0)
 BRIGHT_HU = 95.0
 MIN_SPLEEN_CM2 = 5.0
 MIN_SPLEEN_ML = 12.0
+SPLEEN_FRONT = -0.35
+GAS_MM = 9.0
+MAX_GAS = 0.15
 MIN_KIDNEY_SCORE = 0.1
 
 
 def find_spleen(torso: Torso, taken: Mask) -> Organ | None:
-    """The spleen on the coarse grid: an even compartment at the left posterior wall, outside ``taken``."""
+    """The spleen on the coarse grid: an even compartment at the left posterior wall, outside ``taken``.
+
+    None where it lies in front or under gas, as the fluid in a stomach does.
+    """
     across = np.clip((torso.u - 0.4) / 0.35, 0.0, 1.0)
     front = np.clip((torso.v + 0.55) / 0.2, 0.0, 1.0)
     back = np.clip((0.15 + 1.2 * np.clip(torso.u - 0.25, 0.0, 1.0) - torso.v) / 0.15, 0.0, 1.0)
@@ -42,7 +48,18 @@ def _spleen_like(torso: Torso, core: Compartment, mask: Mask, depth: Floats) -> 
     area_cm2 = float(mask.sum(axis=(1, 2)).max()) * torso.spacing[1] * torso.spacing[2] / 100.0
     big = area_cm2 >= MIN_SPLEEN_CM2 and (torso.single or mask.sum() * torso.voxel_ml >= MIN_SPLEEN_ML)
     at_wall = float(np.percentile(depth[mask], 5.0)) <= 30.0
-    return big and at_wall and core.spread <= 9.0 and float(depth[core.mask].max()) >= 14.0 and _lateral(torso, core)
+    thick = float(depth[core.mask].max()) >= 14.0
+    return big and at_wall and thick and core.spread <= 9.0 and _lateral(torso, core) and not _stomach(torso, mask)
+
+
+def _stomach(torso: Torso, mask: Mask) -> bool:
+    """Whether a mask lies in the front, or gas lies close above its front edge: fluid with a level, not a spleen."""
+    above = np.zeros_like(mask)
+    for step in range(1, max(1, round(GAS_MM / torso.spacing[1])) + 1):
+        above[:, step:] |= torso.air[:, :-step]
+    edge = mask.copy()
+    edge[:, 1:] &= ~mask[:, :-1]
+    return float(torso.v[mask].mean()) < SPLEEN_FRONT or float(above[edge].mean()) > MAX_GAS
 
 
 def _lateral(torso: Torso, core: Compartment) -> bool:
