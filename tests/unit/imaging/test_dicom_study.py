@@ -138,6 +138,14 @@ def test_a_given_file_of_another_modality_is_not_dropped(tmp_path: Path) -> None
     assert isinstance(load_study(paths, ReadOptions(modality="CT")).scan, CTScan)
 
 
+@pytest.mark.parametrize("kind", ["W", "FAT"])
+def test_water_and_fat_images_say_what_to_send(tmp_path: Path, kind: str) -> None:
+    study = read(write(tmp_path, *(mr_slice(i, ImageType=["DERIVED", "PRIMARY", kind]) for i in range(3))))
+    assert any(note.code == "W_TE" and "opposed-phase" in note.message for note in study.notes)
+    plain = read(write(tmp_path / "plain", *(mr_slice(i) for i in range(3))))
+    assert "W_TE" not in [note.code for note in plain.notes]
+
+
 def test_unknown_series_is_refused(tmp_path: Path) -> None:
     assert refused(write(tmp_path, ct_slice()), series="1.2.3") == "E_PATH"
 

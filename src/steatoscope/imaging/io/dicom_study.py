@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
-from steatoscope.core.image import InputFile, Modality, Scan, Study
+from steatoscope.core.image import InputFile, Modality, MRScan, Scan, Study
 from steatoscope.imaging.io.dicom_choice import order_ct
 from steatoscope.imaging.io.dicom_ct import read_ct
 from steatoscope.imaging.io.dicom_enhanced import planes as planes_of
@@ -20,6 +20,7 @@ from steatoscope.imaging.io.dicom_file import DicomFile
 from steatoscope.imaging.io.dicom_geometry import Stack
 from steatoscope.imaging.io.dicom_layout import is_lossy, layout
 from steatoscope.imaging.io.dicom_mr import MRChoice, choices
+from steatoscope.imaging.io.dicom_mr_kind import stated_kind
 from steatoscope.imaging.io.dicom_plane import Plane
 from steatoscope.imaging.io.dicom_series import grids, stacks
 from steatoscope.imaging.io.dicom_sort import Ignored, by_modality, open_all
@@ -34,6 +35,7 @@ KINDS: dict[Modality, Literal["dicom-us", "dicom-ct", "dicom-mr"]] = {
     "CT": "dicom-ct",
     "MR": "dicom-mr",
 }
+_WATER_FAT = "Water and fat images are not supported; send in-phase and opposed-phase images or a PDFF map."
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +161,17 @@ def _read_mr(planes: Sequence[Plane], options: ReadOptions) -> _Found:
     check_planes(best.planes, options)
     scan = best.read(options)
     inputs = (_input(best.planes, "MR", options),)
-    return _Found(scan, inputs, _files(best.planes), volume_source(best.stacks, _others(ranked)), ())
+    return _Found(
+        scan, inputs, _files(best.planes), volume_source(best.stacks, _others(ranked)), _unmeasurable(scan, planes)
+    )
+
+
+def _unmeasurable(scan: MRScan, planes: Sequence[Plane]) -> tuple[QualityCode, ...]:
+    """What to say where water and fat images are there, but nothing that can be measured."""
+    if scan.echoes is not None or scan.pdff is not None:
+        return ()
+    made = {"water", "fat"}.intersection(stated_kind(plane) for plane in planes)
+    return (warning("W_TE", _WATER_FAT),) if made else ()
 
 
 def _others(ranked: Sequence[MRChoice]) -> list[dict[str, Any]]:
