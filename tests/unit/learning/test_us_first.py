@@ -24,7 +24,6 @@ from steatoscope.learning.inference.us_first import (
     load_us_first,
     points_per_root,
     read_model,
-    steatosis_probability,
 )
 
 SHAPE = (434, 636)
@@ -88,10 +87,41 @@ def test_interval_and_grades_closed_forms():
     assert (fat_percent(-1.0), fat_percent(11.0)) == (0.0, 100.0)
     interval = fat_interval(4.0, 1.5)
     assert (interval.low, interval.high) == (6.25, 30.25)
-    assert steatosis_probability({"slope": 2.0, "intercept": -6.0}, 3.0) == 0.5
-    sure = grade_probabilities([-0.01, 0.0, 0.01], 7.0, 0.999)
+    sure = grade_probabilities([-0.01, 0.0, 0.01], 7.0)
     assert max(sure, key=lambda name: sure[name]) == "moderate"
     assert points_per_root(5.0, 3.0) * 2.0 == pytest.approx(16.0)
+
+
+@pytest.mark.parametrize(("limit", "under"), [(5.0, 1), (33.0, 2), (66.0, 3)])
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_the_estimate_is_the_median_of_the_grades(limit, under, factor):
+    lopsided = [-0.2, 0.1, 0.4, 1.5, 3.0]
+
+    def below(value):
+        return sum(list(grade_probabilities(lopsided, np.sqrt(value), factor).values())[:under])
+
+    assert below(limit) == pytest.approx(0.5, abs=1e-12)
+    assert below(limit - 0.1) > 0.5 > below(limit + 0.1)
+
+
+def test_probability_and_value_agree_for_any_value():
+    model = load_us_first()
+    for value in np.linspace(0.0, 100.0, 401):
+        for unusual in (False, True):
+            probability = 1.0 - model.grades(value, unusual=unusual)["normal"]
+            assert value == 5.0 or (probability >= 0.5) == (value > 5.0)
+
+
+def test_unusual_pictures_have_wider_intervals():
+    model = load_us_first()
+    limits = model.document["distribution"]
+    found = {name: part["median"] for name, part in model.document["healthy"].items() if name != "score"}
+    heat = np.zeros((2, 2), dtype=np.float32)
+    usual, unusual = (model._prediction(found, 5.0, {}, heat, limits["warn_at"] * f) for f in (0.9, 1.1))
+    assert (usual.unusual, unusual.unusual, unusual.out_of_distribution) == (False, True, False)
+    half = [np.sqrt(one.interval.high) - 5.0 for one in (usual, unusual)]
+    assert half[1] == pytest.approx(1.5 * half[0])
+    assert unusual.grade_probabilities["normal"] > usual.grade_probabilities["normal"]
 
 
 @pytest.mark.parametrize("kind", ["noise", "flat", "ramp"])

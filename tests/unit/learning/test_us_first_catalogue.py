@@ -30,7 +30,7 @@ def test_changed_and_missing_weights_are_found(tmp_path: Path):
     shutil.copytree(str(resources.files("steatoscope.learning.weights") / "us-first"), tmp_path / "us-first")
     assert verify_models(tmp_path)[0]["ok"]
     weights = tmp_path / "us-first" / "model.json"
-    weights.write_bytes(weights.read_bytes().replace(b"1.0.0", b"1.0.1", 1))
+    weights.write_bytes(weights.read_bytes().replace(b"1.1.0", b"1.1.1", 1))
     assert not verify_models(tmp_path)[0]["ok"]
     weights.unlink()
     assert verify_models(tmp_path)[0] == {

@@ -13,7 +13,6 @@ from steatoscope.learning.training.us_first_fit import (
     PatientTable,
     conformal_quantile,
     evaluate,
-    fit_calibration,
     fit_parts,
     left_out_scores,
     score_row,
@@ -64,14 +63,6 @@ def test_conformal_coverage_by_monte_carlo():
     rng = np.random.default_rng(3)
     hits = [abs(rng.normal()) <= conformal_quantile(np.abs(rng.normal(size=40)), 0.9) for _ in range(3000)]
     assert np.mean(hits) == pytest.approx(37 / 41, abs=0.02)
-
-
-def test_threshold_splits_separable_scores():
-    scores = np.concatenate([np.linspace(0, 2, 15), np.linspace(5, 8, 25)])
-    part = fit_calibration(scores, scores > 3)
-    assert 0.0 < part["threshold"] < 1.0
-    cut = (np.log(part["threshold"] / (1 - part["threshold"])) - part["intercept"]) / part["slope"]
-    assert 2.0 < cut < 5.0
 
 
 def test_same_fit_writes_the_same_bytes(tmp_path):

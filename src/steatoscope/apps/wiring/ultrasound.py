@@ -12,7 +12,7 @@ from steatoscope.core.measurement import Interval
 from steatoscope.core.report import Contribution, ModelPart, SteatosisPart
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, UltrasoundReading
-from steatoscope.science.clinical.grades import LABELS, sd_from_interval
+from steatoscope.science.clinical.grades import sd_from_interval
 from steatoscope.science.clinical.scales import pdff_equivalent
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NAME = "us-first"
 STATISTIC = "the model's patient estimate, mean over views"
 MOST_CONTRIBUTIONS = 8
+STEATOSIS_PERCENT = 5.0
 
 
 class FirstModelGrader:
@@ -59,7 +60,7 @@ def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEst
         answers[0].interval.level,
     )
     value = float(np.mean([a.value_percent for a in answers]))
-    probability = float(np.mean([a.probability for a in answers]))
+    grades = model.grades(value, unusual=any(a.unusual for a in answers))
     return FatEstimate(
         value_percent=value,
         scale="histology",
@@ -70,9 +71,9 @@ def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEst
         method=f"{NAME} {model.version}, first model",
         statistic=STATISTIC,
         pdff_equivalent=pdff_equivalent(value, interval),
-        probabilities={name: float(np.mean([a.grade_probabilities[name] for a in answers])) for name in LABELS},
+        probabilities=grades,
         steatosis=SteatosisPart(
-            probability=probability, threshold=answers[0].threshold, positive=probability >= answers[0].threshold
+            probability=1.0 - grades["normal"], threshold=answers[0].threshold, positive=value >= STEATOSIS_PERCENT
         ),
     )
 
@@ -89,7 +90,7 @@ def _contributions(answer: USFatPrediction) -> list[Contribution]:
 def _notes(answers: Sequence[USFatPrediction], left_out: int) -> tuple[QualityCode, ...]:
     notes = [warning("W_FIRSTMODEL")]
     if any(answer.unusual for answer in answers):
-        notes.append(warning("W_OOD"))
+        notes.append(warning("W_OOD", "The interval was widened by 1.5 on the square root of fat."))
     if left_out:
         notes.append(warning("W_OOD", f"{left_out} view(s) unlike the training data were left out."))
     return tuple(notes)

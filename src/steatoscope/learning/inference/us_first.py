@@ -27,6 +27,7 @@ from steatoscope.learning.inference.us_first_map import contribution_map
 GRADES = ("normal", "mild", "moderate", "severe")
 LIMITS = (5.0, 33.0, 66.0)
 LEVEL = 0.9
+THRESHOLD, WIDER = 0.5, 1.5
 FAR, LEAST_SPECKLE, LEAST_STRUCTURE, LEAST_CONFIDENCE = 99.0, 2.0, 6.0, 0.4
 
 Values = NDArray[np.float64]
@@ -49,11 +50,12 @@ class FeatureEffect:
 class USFatPrediction:
     """Fat of one view on the histology scale (percent of hepatocytes) and what it rests on.
 
-    ``probability`` is that of fat >= 5 %; ``positive`` compares it with ``threshold``. ``grade_probabilities`` use
-    the limits 5, 33 and 66 %. ``ood_score`` is the distance from the training data over its refusal limit: above 1
-    the picture must be refused (``out_of_distribution``), ``unusual`` asks for a warning. ``healthy_z`` compares
-    features, and the model's own ``score``, with the biopsy-normal patients. ``heatmap`` (rows, columns) holds points
-    of fat per pixel, 0 elsewhere.
+    One predictive distribution, whose median is ``value_percent``, gives ``grade_probabilities`` (limits 5, 33 and
+    66 %) and ``probability``, that of fat >= 5 %; so ``positive``, fat >= 5 %, is ``probability`` >= ``threshold``
+    (0.5). It and ``interval`` are 1.5 times as wide (on the square root) where the picture is ``unusual``.
+    ``ood_score`` is the distance from the training data over its refusal limit: above 1 the picture must be refused
+    (``out_of_distribution``), ``unusual`` asks for a warning. ``healthy_z`` compares features, and the model's own
+    ``score``, with the biopsy-normal patients. ``heatmap`` (rows, columns) holds points of fat per pixel, 0 elsewhere.
     """
 
     value_percent: float
@@ -115,28 +117,32 @@ class USFirstModel:
         }
         return float(fit["intercept"] + sum(parts.values())), parts
 
+    def grades(self, value_percent: float, *, unusual: bool) -> dict[str, float]:
+        """Probabilities of the four grades where the median is ``value_percent``; wider for unusual pictures."""
+        return grade_probabilities(self.document["residuals"], sqrt(value_percent), widening(unusual))
+
     def _prediction(
         self, found: dict[str, float], score: float, values: dict[str, float], heatmap: Floats, distance: float
     ) -> USFatPrediction:
         if not np.isfinite(score):
             score = float(self.document["regression"]["intercept"])
         limits = self.document["distribution"]
-        probability = steatosis_probability(self.document["calibration"], score)
-        threshold = float(self.document["calibration"]["threshold"])
+        unusual = distance > limits["warn_at"]
+        value, grades = fat_percent(score), self.grades(fat_percent(score), unusual=unusual)
         return USFatPrediction(
-            value_percent=fat_percent(score),
-            interval=fat_interval(score, float(self.document["residual_quantile"])),
-            probability=probability,
-            threshold=threshold,
-            positive=probability >= threshold,
-            grade_probabilities=grade_probabilities(self.document["residuals"], score, probability),
+            value_percent=value,
+            interval=fat_interval(score, float(self.document["residual_quantile"]) * widening(unusual)),
+            probability=1.0 - grades["normal"],
+            threshold=THRESHOLD,
+            positive=value >= LIMITS[0],
+            grade_probabilities=grades,
             effects=tuple(
                 FeatureEffect(name, found[name], effect) for name, effect in values.items() if np.isfinite(effect)
             ),
             healthy_z=healthy_z(self.document["healthy"], {**found, "score": score}),
             ood_score=distance / limits["refuse_at"],
             out_of_distribution=distance > limits["refuse_at"],
-            unusual=distance > limits["warn_at"],
+            unusual=unusual,
             heatmap=heatmap,
         )
 
@@ -158,20 +164,24 @@ def fat_interval(score: float, quantile: float) -> Interval:
     return Interval(fat_percent(score - quantile), fat_percent(score + quantile), LEVEL)
 
 
-def steatosis_probability(calibration: dict[str, Any], score: float) -> float:
-    """Probability (0-1) of fat >= 5 % by Platt scaling of the score."""
-    return float(1.0 / (1.0 + np.exp(-(calibration["slope"] * score + calibration["intercept"]))))
+def widening(unusual: bool) -> float:
+    """The factor on residuals of the square root: 1.5, a cautious choice not fitted on data, for unusual pictures."""
+    return WIDER if unusual else 1.0
 
 
-def grade_probabilities(residuals: list[float], score: float, probability: float) -> dict[str, float]:
-    """Probabilities of the four grades: calibrated for any steatosis, split above 5 % by the smoothed residuals."""
-    values = np.asarray(residuals, dtype=np.float64)
-    width = max(1.06 * float(values.std()) * values.size**-0.2, 1e-3)
-    edges = [*(sqrt(limit) for limit in LIMITS), np.inf]
-    below = [float(np.mean([_normal((edge - score - r) / width) for r in values])) for edge in edges]
-    above = np.diff(below) + 1e-6
-    shares = probability * above / above.sum()
-    return dict(zip(GRADES, [1.0 - probability, *(float(share) for share in shares)], strict=True))
+def grade_probabilities(residuals: list[float], score: float, factor: float = 1.0) -> dict[str, float]:
+    """Probabilities of the four grades from left-out residuals of the square root, scaled by ``factor``.
+
+    Every residual counts with both signs, as in the conformal interval, and is smoothed by a Normal kernel: the
+    distribution is symmetric, so that its median is exactly the estimate, cut to 0-10 as in :func:`fat_percent`.
+    """
+    sizes = factor * np.abs(np.asarray(residuals, dtype=np.float64))
+    both = np.concatenate([sizes, -sizes])
+    width = max(1.06 * float(np.sqrt(np.mean(sizes**2))) * sizes.size**-0.2, 1e-3)
+    centre = float(np.clip(score, 0.0, 10.0))
+    below = [float(np.mean([_normal((sqrt(limit) - centre - r) / width) for r in both])) for limit in LIMITS]
+    shares = np.diff([0.0, *below, 1.0])
+    return dict(zip(GRADES, (float(share) for share in shares), strict=True))
 
 
 def ood_distance(distribution: dict[str, Any], found: dict[str, float]) -> float:

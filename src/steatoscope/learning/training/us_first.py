@@ -22,7 +22,7 @@ from steatoscope.learning.inference.us_first_features import features
 from steatoscope.learning.training.us_first_fit import PatientTable, evaluate, fit_parts, score_row
 from steatoscope.learning.training.us_first_perturb import PERTURBATIONS, Perturbation, perturbation_rows
 
-NAME, VERSION = "us-first", "1.0.0"
+NAME, VERSION = "us-first", "1.1.0"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.covariance import LedoitWolf
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.linear_model import RidgeCV
 from sklearn.metrics import roc_auc_score
 
 from steatoscope.learning.inference.us_first import (
@@ -20,7 +20,6 @@ from steatoscope.learning.inference.us_first import (
     fat_percent,
     grade_probabilities,
     ood_distance,
-    steatosis_probability,
 )
 from steatoscope.learning.inference.us_first_features import band_names
 
@@ -49,12 +48,11 @@ class PatientTable:
 
 
 def fit_parts(table: PatientTable) -> dict[str, Any]:
-    """All fitted parts of the model; residuals and calibration come from inner leave-one-patient-out predictions."""
+    """All fitted parts of the model; residuals come from inner leave-one-patient-out predictions."""
     scores = left_out_scores(table)
     residuals = np.sqrt(table.fat) - scores
     return {
         "regression": fit_regression(table),
-        "calibration": fit_calibration(scores, table.fat >= LIMITS[0]),
         "residuals": np.sort(residuals).round(6).tolist(),
         "residual_quantile": conformal_quantile(np.abs(residuals), LEVEL),
         "distribution": fit_distribution(table),
@@ -91,17 +89,6 @@ def left_out_scores(table: PatientTable) -> Values:
     return np.array(
         [score_row(fit_regression(table.take(everyone[everyone != i])), table.row(int(i))) for i in everyone]
     )
-
-
-def fit_calibration(scores: Values, positive: NDArray[np.bool_]) -> dict[str, float]:
-    """Platt scaling of left-out scores, and the probability threshold with the largest Youden index on them."""
-    fit = LogisticRegression(C=1.0).fit(scores[:, None], positive)
-    part = {"slope": round(float(fit.coef_[0, 0]), 8), "intercept": round(float(fit.intercept_[0]), 8)}
-    ordered = np.unique(scores)
-    cuts = (ordered[1:] + ordered[:-1]) / 2.0
-    youden = [np.mean(scores[positive] >= cut) + np.mean(scores[~positive] < cut) for cut in cuts]
-    cut = float(cuts[int(np.argmax(youden))])
-    return part | {"threshold": round(steatosis_probability(part, cut), 6)}
 
 
 def conformal_quantile(sizes: Values, level: float) -> float:
@@ -162,15 +149,14 @@ def _left_out(table: PatientTable, index: int, others: NDArray[np.intp]) -> dict
     parts = fit_parts(table.take(others))
     score = score_row(parts["regression"], table.row(index))
     interval = fat_interval(score, parts["residual_quantile"])
-    probability = steatosis_probability(parts["calibration"], score)
-    grades = grade_probabilities(parts["residuals"], score, probability)
+    percent = fat_percent(score)
     return {
-        "percent": fat_percent(score),
-        "probability": probability,
-        "positive": float(probability >= parts["calibration"]["threshold"]),
+        "percent": percent,
+        "probability": 1.0 - grade_probabilities(parts["residuals"], score)["normal"],
+        "positive": float(percent >= LIMITS[0]),
         "covered": float(interval.low <= table.fat[index] <= interval.high),
         "width": interval.high - interval.low,
-        "grade": float(np.argmax(list(grades.values()))),
+        "grade": float(_grade(np.float64(percent))),
     }
 
 
@@ -186,7 +172,7 @@ def _covariance(table: PatientTable) -> dict[str, Any]:
     }
 
 
-def _grade(fat: Values) -> Values:
+def _grade(fat: Values | np.float64) -> Values | np.float64:
     return (fat >= LIMITS[0]).astype(float) + (fat > LIMITS[1]) + (fat > LIMITS[2])
 
 
