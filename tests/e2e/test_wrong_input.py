@@ -238,3 +238,12 @@ def test_other_json_is_no_earlier_report(steatoscope: Steatoscope, tmp_path: Pat
     scan = picture(tmp_path / "a.png")
     answer = steatoscope("analyze", scan, "--previous", form, "--out", tmp_path / "out")
     assert (answer.code, answer.document["error"]["code"]) == (3, "E_FORMAT")
+
+
+def test_empty_ultrasound_mask_has_no_liver(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    scan = tmp_path / "us.png"
+    assert steatoscope("phantom", "us", "--fat", 8, "--format", "png", "--out", scan).code == 0
+    rows, columns = np.asarray(Image.open(scan)).shape[:2]
+    Image.fromarray(np.zeros((rows, columns), dtype=np.uint8)).save(tmp_path / "mask.png")
+    answer = steatoscope("analyze", scan, "--liver-mask", tmp_path / "mask.png", "--out", tmp_path / "out")
+    assert (answer.code, answer.document["error"]["code"]) == (4, "E_NOLIVER")

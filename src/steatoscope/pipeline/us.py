@@ -48,7 +48,7 @@ def analyse_us(study: Study, scan: USScan, options: AnalyseOptions, ports: Ports
             organs = _with_given(organs, read_liver_mask(options.liver_mask, scan), views)
     with tracker.stage("measure"):
         case = _read(views, organs, notes, options, ports)
-        values = tuple(m for view in views for m in _measured(view, many=len(views) > 1))
+        values = tuple(m for pair in _pairs(case) for m in _measured(*pair, many=len(views) > 1))
     return _findings(case, values)
 
 
@@ -70,10 +70,19 @@ def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, 
 
 
 def _with_given(organs: tuple[Organs, ...], mask: Mask, views: tuple[PreparedView, ...]) -> tuple[Organs, ...]:
-    """The user's own mask for the first view that it fits."""
-    first = np.asarray(np.any(mask, axis=0), dtype=np.bool_)
-    given = Organs(liver=first[None] & views[0].tissue[None], method="given mask")
-    return (given, *organs[1:])
+    """The user's own mask for every view of its size; within the tissue, and none where nothing is left."""
+    drawn = np.asarray(np.any(mask, axis=0), dtype=np.bool_)
+    return tuple(
+        _given(drawn & view.tissue) if view.tissue.shape == drawn.shape else organ
+        for organ, view in zip(organs, views, strict=True)
+    )
+
+
+def _given(liver: Mask) -> Organs:
+    note = QualityCode(
+        "W_MASK", "The given mask limits the further measurements; the fat model reads the whole sector."
+    )
+    return Organs(liver=liver[None] if liver.any() else None, method="given mask", notes=(note,))
 
 
 def _read(
@@ -85,13 +94,20 @@ def _read(
 ) -> _USCase:
     if not views:
         return _USCase(views, organs, None, SteatoscopeError("E_OOD", cause="No B-mode scan sector was found."), notes)
+    if all(organ.liver is None for organ in organs):
+        return _USCase(
+            views, organs, None, SteatoscopeError("E_NOLIVER", cause="The given mask holds no tissue."), notes
+        )
+    notes = (*notes, *(note for organ in organs for note in organ.notes))
     reading = ports.us_grader(views, options.level)
     refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
     return _USCase(views, organs, reading, refusal, (*notes, *reading.notes))
 
 
-def _measured(view: PreparedView, *, many: bool) -> tuple[Measurement, ...]:
-    found = measure_us(view.frames, view.sector, view.tissue, view.pixel_mm)
+def _measured(view: PreparedView, organ: Organs, *, many: bool) -> tuple[Measurement, ...]:
+    if organ.liver is None:
+        return ()
+    found = measure_us(view.frames, view.sector, view.tissue & organ.liver[0], view.pixel_mm)
     if not many or view.name is None:
         return found
     return tuple(
