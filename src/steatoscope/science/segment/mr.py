@@ -11,6 +11,8 @@ from steatoscope.science.segment.canonical import Frame, frame_of
 from steatoscope.science.segment.compartments import Compartment, cores, grown
 from steatoscope.science.segment.ct_liver import liver_prior, liver_space
 from steatoscope.science.segment.morphology import depth_mm
+from steatoscope.science.segment.mr_trim import of_one_fat_level
+from steatoscope.science.segment.mr_trim import trimmed
 from steatoscope.science.segment.mr_trunk import axial_trunk, body_on_mr, mr_trunk
 from steatoscope.science.segment.torso import Torso
 
@@ -57,9 +59,18 @@ def find_mr_liver(anatomy: Volume, pdff: Volume | None = None) -> MRLiver:
     if pdff is None:
         notes = (*notes, "No fat map: found by signal alone.")
     full = frame.back(frame.fine(mask, canonical.shape))
+    kept = 1.0
     if pdff is not None:
-        full &= np.isfinite(pdff.data)
-    return MRLiver(full, _confidence(trunk, core, mask, notes), notes)
+        full, kept = of_one_fat_level(full & np.isfinite(pdff.data), pdff.data, _spacing(anatomy, frame))
+    return MRLiver(full, round(kept * _confidence(trunk, core, mask, notes), 2), notes)
+
+
+def _spacing(anatomy: Volume, frame: Frame) -> tuple[float, float, float]:
+    """Spacing of the stored grid (slice, row, column) in mm, assumed where the file is silent."""
+    if anatomy.geometry.known:
+        return anatomy.geometry.spacing
+    step = min(frame.spacing[1:])
+    return frame.spacing[0], step, step
 
 
 def _assumed_scale(frame: Frame, canonical: Floats) -> Frame:
@@ -130,8 +141,9 @@ def _liver(trunk: Torso, fat: Floats | None) -> tuple[Compartment, Mask] | None:
         deep = float(np.clip((depth[core.mask].mean() - 25.0) / 15.0, 0.0, 1.0))
         scored.append(Compartment(core.mask, core.centre, core.spread, core.score * deep))
     for core in sorted(scored, key=lambda c: -c.score):
-        mask = grown(trunk, core, liver_space(trunk) & _like(fat, core), 5.0)
-        if core.score > 0.0 and _plausible(trunk, mask):
+        whole = grown(trunk, core, liver_space(trunk) & _like(fat, core), 5.0)
+        mask = trimmed(trunk, whole, fat)
+        if mask.any() and core.score > 0.0 and _plausible(trunk, mask):
             return core, mask
     return None
 
