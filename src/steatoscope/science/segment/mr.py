@@ -11,7 +11,7 @@ from steatoscope.science.segment.canonical import Frame, frame_of
 from steatoscope.science.segment.compartments import Compartment, cores, grown
 from steatoscope.science.segment.ct_liver import liver_prior, liver_space
 from steatoscope.science.segment.morphology import depth_mm
-from steatoscope.science.segment.mr_trim import of_one_fat_level
+from steatoscope.science.segment.mr_level import of_one_fat_level
 from steatoscope.science.segment.mr_trim import trimmed
 from steatoscope.science.segment.mr_trunk import axial_trunk, body_on_mr, mr_trunk
 from steatoscope.science.segment.torso import Torso

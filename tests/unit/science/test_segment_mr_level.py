@@ -7,7 +7,7 @@ from steatoscope.core.image import Volume
 from steatoscope.imaging.phantoms.mr import simulate_mr
 from steatoscope.science.quantify.mr_fit import fit_fat_water
 from steatoscope.science.segment.mr import find_mr_liver
-from steatoscope.science.segment.mr_trim import of_one_fat_level
+from steatoscope.science.segment.mr_level import of_one_fat_level
 
 SPACING = (6.0, 2.0, 2.0)
 
