@@ -12,7 +12,6 @@ from steatoscope.science.segment.compartments import Compartment, cores, grown
 from steatoscope.science.segment.ct_liver import liver_prior, liver_space
 from steatoscope.science.segment.morphology import depth_mm
 from steatoscope.science.segment.mr_level import of_one_fat_level
-from steatoscope.science.segment.mr_trim import trimmed
 from steatoscope.science.segment.mr_trunk import axial_trunk, body_on_mr, mr_trunk
 from steatoscope.science.segment.torso import Torso
 
@@ -141,9 +140,8 @@ def _liver(trunk: Torso, fat: Floats | None) -> tuple[Compartment, Mask] | None:
         deep = float(np.clip((depth[core.mask].mean() - 25.0) / 15.0, 0.0, 1.0))
         scored.append(Compartment(core.mask, core.centre, core.spread, core.score * deep))
     for core in sorted(scored, key=lambda c: -c.score):
-        whole = grown(trunk, core, liver_space(trunk) & _like(fat, core), 5.0)
-        mask = trimmed(trunk, whole, fat)
-        if mask.any() and core.score > 0.0 and _plausible(trunk, mask):
+        mask = grown(trunk, core, liver_space(trunk) & _like(fat, core), 5.0)
+        if core.score > 0.0 and _plausible(trunk, mask):
             return core, mask
     return None
 
