@@ -13,7 +13,7 @@ import click
 from steatoscope import __version__
 from steatoscope.apps.cli.arguments import gather_previous
 from steatoscope.apps.cli.output import emit, error_document
-from steatoscope.core.errors import EXIT_REFUSED, SteatoscopeError, UsageError
+from steatoscope.core.errors import SteatoscopeError, UsageError
 
 _COMMANDS: Final = {
     "analyze": ("steatoscope.apps.cli.analyze:analyze", "Measure liver fat in one study."),
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str]) -> int:
     except SteatoscopeError as fault:
         click.echo(f"{fault.code}: {fault.message}\n  Cause: {fault.cause}\n  Remedy: {fault.remedy}", err=True)
         emit({"error": fault.document()})
-        return EXIT_REFUSED if fault.exit_code == EXIT_REFUSED else fault.exit_code
+        return fault.exit_code
     except Exception as fault:
         return _internal(fault, as_json)
     return result if isinstance(result, int) else 0
