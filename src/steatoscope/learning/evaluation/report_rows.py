@@ -1,0 +1,96 @@
+"""A benchmark's results as a table of words: rows of models, baselines and controls, columns of metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Role = Literal["model", "baseline", "control"]
+
+MISSING: Final = "–"
+GLOSSARY: Final[Mapping[str, str]] = {
+    "accuracy_4": "share of patients given their own one of four grades",
+    "ap50": "average precision of mass boxes at an overlap (IoU) of 0.5",
+    "assd": "average symmetric surface distance, in the unit named beside it",
+    "auc": "area under the ROC curve for fat of 5 % or more",
+    "auc_over_33": "area under the ROC curve for fat of more than 33 %",
+    "bias": "mean of measured minus true",
+    "bias_severe": "mean of measured minus true in patients with more than 66 % fat",
+    "dice": "overlap of found and reference mask, 2 |A and B| / (|A| + |B|): mean over subjects",
+    "dice_pooled": "the same overlap over the pixels of all subjects at once",
+    "ece": "expected calibration error over ten bins",
+    "false_masses_on_normal": "share of normal images with a predicted mass",
+    "hu_bias": "median HU within the found mask minus median HU within the reference mask",
+    "interval_coverage_90": "share of patients whose fat lies within their 90 % interval",
+    "limits_high": "upper 95 % limit of agreement",
+    "limits_low": "lower 95 % limit of agreement",
+    "liver_dice": "overlap of found and reference liver",
+    "macro_f1": "mean over classes of F1",
+    "mae_percent": "mean absolute error in points of fat",
+    "mass_dice": "overlap of found and reference mass",
+    "mean_set_size": "mean number of grades in the 90 % grade set",
+    "qwk": "quadratic weighted kappa of four grades",
+    "recall_at_1_fp": "share of masses found at one false positive an image",
+    "rmse_percent": "root mean square error in points of fat",
+    "score": "10000 times the share of voxels within 10 points",
+    "set_coverage_90": "share of patients whose grade lies in their 90 % grade set",
+    "slope": "slope of measured on true",
+    "spearman": "rank correlation with the true fat",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure in words with its 95 % interval in words, both empty-proof."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of results: its name, whether it is a model, a baseline or a control, and a cell for each metric."""
+
+    name: str
+    role: Role
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Metrics in order of first appearance and the rows that have them."""
+
+    metrics: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def result_table(results: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The results as words; the role is told by a row name's beginning, ``baseline`` or ``control``."""
+    metrics = tuple(dict.fromkeys(m for row in results.values() for m in row if not m.endswith("_ci")))
+    rows = (Row(name, role_of(name), tuple(_cell(values, m) for m in metrics)) for name, values in results.items())
+    return Table(metrics, tuple(rows))
+
+
+def role_of(name: str) -> Role:
+    """Whether a row is a shortcut control, a baseline or a model."""
+    start = name.casefold()
+    return "control" if start.startswith("control") else "baseline" if start.startswith("baseline") else "model"
+
+
+def words(value: Any) -> str:
+    """A value for people: four significant digits; a dash where there is none or it is not a number."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return MISSING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return (
+            ", ".join(map(words, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+        )
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _cell(values: Mapping[str, Any], metric: str) -> Cell:
+    span = values.get(f"{metric}_ci")
+    known = isinstance(span, Sequence) and len(span) == 2 and None not in span
+    return Cell(words(values.get(metric)), f"{words(span[0])} to {words(span[1])}" if known and span else "")
