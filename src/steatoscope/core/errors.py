@@ -111,6 +111,12 @@ _SPECS = (
         "Slices lie at the same place with different content, or cannot be put in one geometry.",
         "Send one complete series.",
     ),
+    _invalid(
+        "E_WEIGHTS",
+        "A model's files are not the ones recorded for it.",
+        "A file is missing or differs from its recorded sha256.",
+        "Install the package again, or add the model again.",
+    ),
     _refused(
         "E_NOLIVER",
         "No liver was found.",

@@ -32,6 +32,7 @@ INVALID = [
     "E_SCALE",
     "E_DEPTH",
     "E_SLICES",
+    "E_WEIGHTS",
 ]
 
 

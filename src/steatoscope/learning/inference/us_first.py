@@ -5,12 +5,9 @@ Fat is estimated on the histology scale (percent of hepatocytes), the scale of t
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
 from math import erf, sqrt
 from typing import Any
 
@@ -21,6 +18,7 @@ from steatoscope.core.image import Floats
 from steatoscope.core.measurement import Interval
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
 from steatoscope.imaging.preprocess.us_sector import Sector
+from steatoscope.learning.inference.session import ModelFolder, open_model
 from steatoscope.learning.inference.us_first_features import features
 from steatoscope.learning.inference.us_first_map import contribution_map
 
@@ -31,10 +29,6 @@ THRESHOLD, WIDER = 0.5, 1.5
 FAR, LEAST_SPECKLE, LEAST_STRUCTURE, LEAST_CONFIDENCE = 99.0, 2.0, 6.0, 0.4
 
 Values = NDArray[np.float64]
-
-
-class WeightsError(RuntimeError):
-    """The weights are not the ones that were shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +68,7 @@ class USFatPrediction:
 
 @dataclass(frozen=True, eq=False)
 class USFirstModel:
-    """The fitted model; ``document`` is the JSON file as read, ``sha256`` that of its bytes."""
+    """The fitted model; ``document`` is the JSON file as read, ``sha256`` the model's."""
 
     document: dict[str, Any]
     sha256: str
@@ -209,18 +203,13 @@ def healthy_z(healthy: dict[str, dict[str, float]], found: dict[str, float]) -> 
 
 @lru_cache(maxsize=1)
 def load_us_first() -> USFirstModel:
-    """The shipped model. Raises :class:`WeightsError` where a byte of the weights differs from the recorded hash."""
-    return read_model(resources.files("steatoscope.learning.weights") / "us-first")
+    """The shipped model. Raises ``WeightsError`` where a byte of the weights differs from the recorded hash."""
+    return read_model(open_model("us-first"))
 
 
-def read_model(folder: Traversable) -> USFirstModel:
-    """Read ``model.json`` of a folder and check it against ``model.sha256`` beside it."""
-    content = (folder / "model.json").read_bytes()
-    recorded = (folder / "model.sha256").read_text(encoding="utf-8").split()[0]
-    found = hashlib.sha256(content).hexdigest()
-    if found != recorded:
-        raise WeightsError(f"model.json has sha256 {found}, but {recorded} is recorded: the weights were changed")
-    return USFirstModel(json.loads(content), found)
+def read_model(model: ModelFolder) -> USFirstModel:
+    """Read ``model.json`` of a model's folder; raises ``WeightsError`` where it was changed."""
+    return USFirstModel(json.loads(model.file("model.json")), model.sha256)
 
 
 def _normal(z: float) -> float:

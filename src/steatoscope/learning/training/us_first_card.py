@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
+from steatoscope.learning.model_folder import sha256_of
+from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.us_first import dumped
 
 LICENCE = "Apache-2.0; fitted on CC BY 4.0 data"
@@ -32,15 +32,34 @@ _METRIC_WORDS = {
 
 
 def write_us_first(document: dict[str, Any], folder: Path) -> str:
-    """Write ``model.json``, ``model.sha256``, ``entry.json`` and ``card.md``; returns the hash of the weights."""
+    """Write ``model.json``, ``training.json``, ``entry.json`` and ``card.md``; returns the model's hash."""
     folder.mkdir(parents=True, exist_ok=True)
     content = dumped(document)
-    sha256 = hashlib.sha256(content).hexdigest()
     (folder / "model.json").write_bytes(content)
-    (folder / "model.sha256").write_text(f"{sha256}  model.json\n", encoding="utf-8")
-    (folder / "entry.json").write_text(json.dumps(_entry(document, sha256), indent=1) + "\n", encoding="utf-8")
-    (folder / "card.md").write_text(card(document, sha256), encoding="utf-8")
-    return sha256
+    model = write_model(
+        folder,
+        name=str(document["name"]),
+        version=str(document["version"]),
+        modality="US",
+        task="fat",
+        files={"model.json": folder / "model.json"},
+        settings={"scale": "histology"},
+        card=card(document, sha256_of(content)),
+        training=_training(document),
+        licence=LICENCE,
+    )
+    return model.sha256
+
+
+def _training(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "recipe": str(document["name"]),
+        "seed": 0,
+        "split": "nested leave-one-patient-out",
+        "subjects": document["training"]["patients"],
+        "metrics": document["metrics"],
+        "data": [{"sha256": sha256} for sha256 in document["training"]["sha256"]],
+    }
 
 
 def card(document: dict[str, Any], sha256: str) -> str:
@@ -132,18 +151,3 @@ _LIMITS = [
     "- Histology percent is not PDFF percent.",
     "",
 ]
-
-
-def _entry(document: dict[str, Any], sha256: str) -> dict[str, str]:
-    return {
-        "name": str(document["name"]),
-        "version": str(document["version"]),
-        "modality": "US",
-        "task": "fat",
-        "scale": "histology",
-        "licence": LICENCE,
-        "data": "Byra 2018, Zenodo 1009146",
-        "file": "model.json",
-        "sha256": sha256,
-        "card": "card.md",
-    }
