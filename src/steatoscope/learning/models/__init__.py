@@ -1,0 +1,1 @@
+"""Network architectures; the only room, with training, that knows torch."""

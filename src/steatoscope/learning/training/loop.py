@@ -1,0 +1,190 @@
+"""The training loop: one-cycle AdamW in plain torch, deterministic, checkpointed and resumed exactly.
+
+Plain torch, not a framework: the loop is one page, a step's batch is a function of its number, so that a run killed at
+any moment goes on with the same batches, and nothing else needs to be stored than weights, optimiser and history.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Batch = tuple[Tensor, ...]
+CHECKPOINT = "checkpoint.pt"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast: ``check_every`` steps the monitor runs (0: never), ``patience`` checks without gain stop.
+
+    ``bf16`` turns autocast on (parts of a network may leave it); ``save_every`` is in steps.
+    """
+
+    steps: int
+    peak_rate: float
+    weight_decay: float = 1e-2
+    warm_share: float = 0.1
+    clip: float = 5.0
+    bf16: bool = True
+    check_every: int = 0
+    patience: int = 0
+    save_every: int = 50
+    seed: int = 0
+
+
+@dataclass
+class History:
+    """Loss of every step, and what the monitor said at which step; ``best_step`` is that of the weights kept."""
+
+    loss: list[float] = field(default_factory=list)
+    checks: list[dict[str, float]] = field(default_factory=list)
+    best_step: int | None = None
+    seconds: float = 0.0
+
+
+def fit(
+    network: nn.Module,
+    batch_of: Callable[[int], Batch],
+    loss_of: Callable[..., Tensor],
+    schedule: Schedule,
+    *,
+    out: Path | None = None,
+    resume: bool = False,
+    monitor: Callable[[nn.Module], Mapping[str, float]] | None = None,
+    report: Callable[[int, int, float], None] | None = None,
+) -> History:
+    """Train ``network`` in place with batches ``batch_of(step)`` and ``loss_of(network, *batch)``.
+
+    With ``out`` a checkpoint, ``history.json`` and ``curves.png`` are kept there, and ``resume`` goes on from the
+    checkpoint. A ``monitor`` returns figures of which ``"score"`` (higher is better) chooses the weights that are kept.
+    ``report`` hears (step, steps, loss). Raises FloatingPointError where the loss is not finite.
+    """
+    torch.manual_seed(schedule.seed)
+    weights = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=schedule.peak_rate, weight_decay=schedule.weight_decay)
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, schedule.peak_rate, total_steps=schedule.steps + 1, pct_start=schedule.warm_share
+    )
+    state = _State(network, optimiser, rates, History(), 0, None)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        if resume and (out / CHECKPOINT).is_file():
+            state.load(out / CHECKPOINT)
+    began = time.perf_counter() - state.history.seconds
+    network.train()
+    for step in range(state.step, schedule.steps):
+        state.history.loss.append(_step(network, optimiser, rates, batch_of(step), loss_of, weights, schedule))
+        state.step = step + 1
+        state.history.seconds = time.perf_counter() - began
+        if report is not None:
+            report(step + 1, schedule.steps, state.history.loss[-1])
+        if monitor is not None and schedule.check_every and (step + 1) % schedule.check_every == 0:
+            state.check(dict(monitor(network)))
+            network.train()
+            if schedule.patience and state.stale >= schedule.patience:
+                break
+        if out is not None and ((step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps):
+            state.save(out)
+    if state.best is not None:
+        network.load_state_dict(state.best)
+    network.eval()
+    return state.history
+
+
+def _step(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    rates: torch.optim.lr_scheduler.LRScheduler,
+    batch: Batch,
+    loss_of: Callable[..., Tensor],
+    weights: list[nn.Parameter],
+    schedule: Schedule,
+) -> float:
+    device = weights[0].device
+    mixed = torch.autocast(device.type, torch.bfloat16) if schedule.bf16 else nullcontext()
+    with mixed:
+        loss = loss_of(network, *(part.to(device) for part in batch))
+    value = float(loss.detach())
+    if not torch.isfinite(loss.detach()):
+        raise FloatingPointError(f"the loss is {value}: the rate is too high or values are not finite")
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(weights, schedule.clip)
+    optimiser.step()
+    rates.step()
+    return value
+
+
+@dataclass
+class _State:
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    rates: torch.optim.lr_scheduler.LRScheduler
+    history: History
+    step: int
+    best: dict[str, Any] | None
+    stale: int = 0
+
+    def check(self, figures: dict[str, float]) -> None:
+        """Note the monitor's figures and keep the weights where the score is the best so far."""
+        so_far = max((c["score"] for c in self.history.checks if "score" in c), default=float("-inf"))
+        self.history.checks.append({"step": float(self.step), **figures})
+        if figures.get("score", float("-inf")) > so_far:
+            self.best, self.stale = copy.deepcopy(self.network.state_dict()), 0
+            self.history.best_step = self.step
+        else:
+            self.stale += 1
+
+    def save(self, out: Path) -> None:
+        """Write the checkpoint (replacing the old one at once) and the curves."""
+        document = {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rates": self.rates.state_dict(),
+            "history": asdict(self.history),
+            "step": self.step,
+            "best": self.best,
+            "stale": self.stale,
+            "random": torch.get_rng_state(),
+        }
+        torch.save(document, out / f"{CHECKPOINT}.part")
+        (out / f"{CHECKPOINT}.part").replace(out / CHECKPOINT)
+        (out / "history.json").write_text(json.dumps(asdict(self.history)), encoding="utf-8")
+        draw_curves(self.history, out / "curves.png")
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint that this module wrote."""
+        document = torch.load(path, map_location="cpu", weights_only=True)
+        self.network.load_state_dict(document["network"])
+        self.optimiser.load_state_dict(document["optimiser"])
+        self.rates.load_state_dict(document["rates"])
+        self.history = History(**document["history"])
+        self.step, self.best, self.stale = document["step"], document["best"], document["stale"]
+        torch.set_rng_state(document["random"])
+
+
+def draw_curves(history: History, path: Path) -> None:
+    """Loss (running mean of 20 steps) and the monitor's score against the step, as a PNG."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.0, 3.0), layout="constrained")
+    axes = figure.subplots()
+    loss = np.asarray(history.loss)
+    width = min(20, loss.size)
+    axes.plot(np.arange(width, loss.size + 1), np.convolve(loss, np.full(width, 1.0 / width), "valid"), label="loss")
+    scored = [(c["step"], c["score"]) for c in history.checks if "score" in c]
+    if scored:
+        axes.plot(*zip(*scored, strict=True), marker="o", label="score")
+    axes.set_xlabel("step")
+    axes.legend()
+    figure.savefig(path, dpi=100)
