@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "models": ("steatoscope.apps.cli.models:models", "List, show and verify the shipped models."),
     "phantom": ("steatoscope.apps.cli.phantom:phantom", "Write a simulated study with known fat."),
     "schema": ("steatoscope.apps.cli.schema:schema", "Print the JSON Schemas."),
+    "train": ("steatoscope.apps.cli.train:train", "Train a recipe on a folder of images."),
 }
 
 

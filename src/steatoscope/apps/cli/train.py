@@ -1,0 +1,74 @@
+"""``steatoscope train``: run a recipe on a folder of images and pack the model that comes out of it."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import click
+
+from steatoscope.apps.cli.extras import require_train
+from steatoscope.apps.cli.folders import check_out
+from steatoscope.apps.cli.output import emit, note
+from steatoscope.core.errors import SteatoscopeError, UsageError
+
+_ROOM: Final = "steatoscope.learning.training"
+RECIPES: Final[Mapping[str, str]] = {
+    "anomaly-classifier": f"{_ROOM}.anomaly:train",
+    "ct-localiser": f"{_ROOM}.ct_localiser:train",
+    "ct-segmenter": f"{_ROOM}.segment:train_ct",
+    "mr-segmenter": f"{_ROOM}.segment:train_mr",
+    "us-localiser": f"{_ROOM}.us_localiser:train",
+    "us-segmenter": f"{_ROOM}.segment:train_us",
+    "us-steatosis": f"{_ROOM}.us_steatosis:train",
+}
+
+
+class Recipe(Protocol):
+    """A recipe trains on ``data`` and leaves a packed model in ``out``; it returns a summary for people."""
+
+    def __call__(self, data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> Mapping[str, Any]:
+        """Train; ``steps`` None means the recipe's own number."""
+
+
+@click.command()
+@click.argument("recipe")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder with the training images.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run and its model.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --out.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and batches.")
+@click.option("--steps", type=click.IntRange(1), help="Training steps instead of the recipe's own number.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def train(recipe: str, data: Path, out: Path, resume: bool, seed: int, steps: int | None, as_json: bool) -> None:
+    """Train RECIPE on a folder of images; the model is left in --out. Needs the train extra.
+
+    RECIPE is us-steatosis, us-segmenter, us-localiser, ct-segmenter, ct-localiser, mr-segmenter or anomaly-classifier.
+    """
+    place = find_recipe(recipe)
+    check_out(out, [data])
+    if not data.is_dir():
+        raise SteatoscopeError("E_PATH", path=str(data))
+    if not resume and out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
+    require_train(f"train {recipe}")
+    found = load_recipe(place)(data, out, seed=seed, steps=steps, resume=resume)
+    document = {"recipe": recipe, "seed": seed, "run": str(out), **found}
+    if as_json:
+        emit(document)
+    note(f"The model is in {out}; score it with: steatoscope benchmark NAME --data DIR --model {out} --out RESULTS")
+
+
+def find_recipe(name: str) -> str:
+    """``module:function`` of a recipe; raises UsageError that lists the recipes where there is none of that name."""
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name!r}; choose from {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
+
+
+def load_recipe(place: str) -> Recipe:
+    """The recipe's function, imported now: recipes import torch."""
+    module, attribute = place.split(":")
+    recipe: Recipe = getattr(importlib.import_module(module), attribute)
+    return recipe
