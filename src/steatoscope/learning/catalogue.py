@@ -53,12 +53,12 @@ def list_models(roots: Sequence[Path] | None = None) -> list[dict[str, Any]]:
 
 
 def show_model(name: str, roots: Sequence[Path] | None = None) -> dict[str, Any]:
-    """One model's entry with its card's text and ``training_files``; raises KeyError where there is none."""
+    """One model's entry with its card's text and ``training`` in short; raises KeyError where there is none."""
     for folder in _folders(roots):
         if folder.name == name:
             model = read_folder(folder)
             card = model.file(str(model.entry["card"])).decode("utf-8")
-            return _described(folder) | {"card": card, "training_files": len(model.training_sha256)}
+            return _described(folder) | {"card": card, "training": _training(model)}
     raise KeyError(name)
 
 
@@ -107,6 +107,17 @@ def _packed(path: Path) -> Path:
             return folder
     words = "holds no packed model (entry.json)" if path.exists() else "is no model and no folder"
     raise UsageError(f"{str(path)!r} {words}; see 'steatoscope models list'")
+
+
+def _training(model: ModelFolder) -> dict[str, Any]:
+    """The training manifest without its rows: how many different files and subjects, split and figures."""
+    manifest = model.training
+    subjects = {row["subject"] for row in manifest.get("data", ()) if row.get("subject")}
+    parts = {key: manifest.get(key) for key in ("recipe", "seed", "split", "metrics")}
+    return parts | {
+        "files": len(model.training_sha256),
+        "subjects": len(subjects) or manifest.get("subjects"),
+    }
 
 
 def _described(folder: Path) -> dict[str, Any]:

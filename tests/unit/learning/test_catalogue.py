@@ -63,7 +63,10 @@ def test_shipped_entries_are_complete_verified_and_small():
     assert shipped_size() == sum(entry["size"] for entry in entries) < MOST_SHIPPED_BYTES
     shown = show_model("us-first")
     assert shown["card"].startswith("# us-first")
-    assert shown["training_files"] == len(open_model("us-first").training["data"]) > 300
+    training = shown["training"]
+    assert training["files"] == len(open_model("us-first").training["data"]) > 300
+    assert (training["subjects"], training["split"]) == (40, "nested leave-one-patient-out")
+    assert training["metrics"]["auc"]["value"] > 0.5
     with pytest.raises(KeyError):
         show_model("no-such-model")
 
