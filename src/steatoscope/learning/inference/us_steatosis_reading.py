@@ -1,0 +1,103 @@
+"""All features of a view, frame by frame: brightness by depth and place, and frozen network features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.image import Floats, Mask
+from steatoscope.imaging.preprocess.us_clean import tissue_mask
+from steatoscope.imaging.preprocess.us_sector import Sector
+from steatoscope.learning.inference.us_steatosis_boxes import FrameMaps
+from steatoscope.learning.inference.us_steatosis_deep import levelled, network_input, pooled
+from steatoscope.learning.inference.us_steatosis_features import (
+    Frame,
+    canvas_polar,
+    kidney_features,
+    liver_features,
+    prepared,
+    soft_index,
+    view_features,
+)
+from steatoscope.learning.inference.us_steatosis_view import CanvasView, localiser_channels, on_canvas, shrunk
+
+MOST_FRAMES = 4
+KINDS = ("plain", "level")
+
+Values = NDArray[np.float64]
+Readings = dict[str, Values]
+LiteMaps = Callable[[Floats], tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, eq=False)
+class FrameStudy:
+    """What does not depend on the localiser: the frame, its view features and the network's maps by kind."""
+
+    frame: Frame
+    mean: float
+    view: dict[str, float]
+    maps: dict[str, tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewStudy:
+    """A view on the canvas, which of its frames were studied, and the localiser's channels (n, 4, 144, 208)."""
+
+    canvas: CanvasView
+    frames: tuple[FrameStudy, ...]
+    channels: Floats
+
+
+@lru_cache(maxsize=1)
+def polar() -> tuple[Values, Values]:
+    """Radius and angle of every canvas pixel, made once."""
+    return canvas_polar()
+
+
+def used_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """At most four frames, evenly spread."""
+    count = frames.shape[0]
+    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int))
+    return frames[chosen]
+
+
+def study_view(frames: NDArray[np.uint8], sector: Sector, lite: LiteMaps) -> ViewStudy:
+    """Prepare frames (n, rows, columns) of a view; ``lite`` turns an input (432, 624) into the network's two maps."""
+    canvas = on_canvas(used_frames(frames), sector, tissue_mask(frames, sector))
+    inside = shrunk(canvas.tissue)
+    channels = np.stack([localiser_channels(shrunk(frame), inside) for frame in canvas.frames])
+    return ViewStudy(canvas, tuple(_study(frame, canvas.tissue, lite) for frame in canvas.frames), channels)
+
+
+def _study(frame: NDArray[np.uint8], tissue: Mask, lite: LiteMaps) -> FrameStudy:
+    grey, (radius, angle) = frame.astype(np.float64), polar()
+    images = {"plain": grey, "level": levelled(grey, tissue, radius)}
+    ready = prepared(images, tissue, radius, angle)
+    mean = float(grey[tissue].mean()) if tissue.any() else float("nan")
+    maps = {kind: lite(network_input(image, tissue)) for kind, image in images.items()}
+    return FrameStudy(ready, mean, view_features(ready), maps)
+
+
+def frame_reading(study: FrameStudy, maps: FrameMaps) -> Readings:
+    """Features of one frame by name: scalars as arrays (1,), network features as vectors."""
+    scalars = study.view | liver_features(study.frame, maps) | kidney_features(study.frame, maps)
+    scalars |= {"index": soft_index(study.frame, maps, study.mean), "mean_grey": study.mean}
+    found = {name: np.array([value]) for name, value in scalars.items()}
+    for kind, (middle, deep) in study.maps.items():
+        for word, heat in (("liver", maps.liver), ("kidney", maps.kidney)):
+            found[f"middle_{kind}_{word}"] = pooled(middle, heat)
+        found[f"deep_{kind}_liver"] = pooled(deep, maps.liver)
+    return found
+
+
+def whole_view(study: FrameStudy) -> Readings:
+    """The network's plain maps averaged over the whole picture: the baseline without a localiser."""
+    middle, deep = study.maps["plain"]
+    return {
+        "middle_whole": middle.mean(axis=(1, 2)).astype(np.float64),
+        "deep_whole": deep.mean(axis=(1, 2)).astype(np.float64),
+    }
