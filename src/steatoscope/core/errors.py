@@ -117,6 +117,42 @@ _SPECS = (
         "A file is missing or differs from its recorded sha256.",
         "Install the package again, or add the model again.",
     ),
+    _invalid(
+        "E_LABEL",
+        "A training sample has no label, or a wrong one.",
+        "The label is missing, unknown to the task, or contradicts another label of the same sample.",
+        "Label the sample, correct the label, or take the sample out of the set.",
+    ),
+    _invalid(
+        "E_LABELSCALE",
+        "The labels are on different scales.",
+        "Biopsy percent (share of cells), PDFF and other fat percentages measure different things.",
+        "Train one model a scale: give one label_scale in the whole set.",
+    ),
+    _invalid(
+        "E_ANNOTATION",
+        "An annotation is missing or does not fit.",
+        "A table, column, outline or mask is absent, empty where it must not be, or of another size than its image.",
+        "Correct the annotation, or take the sample out of the set.",
+    ),
+    _invalid(
+        "E_DUPLICATE",
+        "The same image belongs to two subjects.",
+        "Equal pixels were found under differing subjects, so no split by subject would keep them apart.",
+        "Give the image to one subject, or take the copies out of the set.",
+    ),
+    _invalid(
+        "E_SUBJECTS",
+        "The training set has too few subjects.",
+        "A class with one subject, or fewer subjects than folds, cannot be both learnt and tested.",
+        "Add subjects, ask for fewer folds, or take the class out.",
+    ),
+    _invalid(
+        "E_VIEW",
+        "A view is missing.",
+        "The task needs named views, and a sample has no view or a subject lacks one.",
+        "Name the view of every sample, and give all views of every subject.",
+    ),
     _refused(
         "E_NOLIVER",
         "No liver was found.",

@@ -33,6 +33,12 @@ INVALID = [
     "E_DEPTH",
     "E_SLICES",
     "E_WEIGHTS",
+    "E_LABEL",
+    "E_LABELSCALE",
+    "E_ANNOTATION",
+    "E_DUPLICATE",
+    "E_SUBJECTS",
+    "E_VIEW",
 ]
 
 

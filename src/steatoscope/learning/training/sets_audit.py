@@ -1,0 +1,181 @@
+"""What must hold of a training set before anything is learnt from it; each fault has a code and names its file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.errors import SteatoscopeError
+from steatoscope.learning.training.sets import Sample, TrainingSet, other_size, read_grey
+
+Label = Literal["finding", "grade", "fat_percent"]
+_MIN_SUBJECTS = 2
+_LISTED = 8
+
+
+def audit(
+    read: TrainingSet,
+    *,
+    label: Label | None = None,
+    classes: Sequence[str] = (),
+    views: Sequence[str] = (),
+    masks: Sequence[str] = (),
+    empty_masks: bool = True,
+) -> TrainingSet:
+    """The set itself, with warnings, where it can be learnt from.
+
+    ``label`` is what every sample must carry, one of ``classes`` where these are given; ``views`` are those that every
+    subject must have; ``masks`` those that every sample must have, holding something unless ``empty_masks``. Raises
+    E_EMPTY, E_LABEL, E_LABELSCALE, E_SUBJECTS, E_VIEW, E_PATH, E_FORMAT, E_TRUNCATED, E_DUPLICATE, E_ANNOTATION.
+    """
+    if not read.samples:
+        raise SteatoscopeError("E_EMPTY", path=str(read.folder), cause="The training set holds no samples.")
+    if label is not None:
+        check_labels(read.samples, label, classes)
+    if views:
+        check_views(read.samples, views)
+    copies = check_images(read.samples)
+    for name in masks:
+        check_masks(read.samples, name, empty=empty_masks)
+    return read.with_warnings(copies)
+
+
+def check_labels(samples: Sequence[Sample], label: Label, classes: Sequence[str] = ()) -> None:
+    """Every sample labelled, with a known class and on one scale, and at least two groups in every class.
+
+    Raises E_LABEL, E_LABELSCALE, E_SUBJECTS.
+    """
+    groups: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        value = getattr(sample.labels, label)
+        if value is None:
+            raise _fault("E_LABEL", sample, f"The sample has no {label}.", count=_unlabelled(samples, label))
+        if classes and value not in classes:
+            raise _fault("E_LABEL", sample, f"'{value}' is none of {', '.join(classes)}.")
+        groups[str(value)].add(sample.group)
+    if label == "fat_percent":
+        check_scale(samples)
+        return
+    for value, members in groups.items():
+        if len(members) < _MIN_SUBJECTS:
+            raise SteatoscopeError(
+                "E_SUBJECTS",
+                path=str(samples[0].path.parent),
+                cause=f"The class '{value}' has one subject, {min(members)}.",
+            )
+
+
+def check_scale(samples: Sequence[Sample]) -> str:
+    """The one scale of all fat percentages; E_LABELSCALE where there are several or it is not named."""
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.labels.fat_percent is None:
+            continue
+        if sample.labels.scale is None:
+            raise _fault("E_LABELSCALE", sample, "The fat percentage has no label_scale.")
+        first.setdefault(sample.labels.scale, sample)
+    if len(first) > 1:
+        scale, sample = list(first.items())[1]
+        raise _fault("E_LABELSCALE", sample, f"The sample is on '{scale}', others on '{next(iter(first))}'.")
+    if not first:
+        raise _fault("E_LABEL", samples[0], "No sample has a fat percentage.")
+    return next(iter(first))
+
+
+def check_views(samples: Sequence[Sample], views: Sequence[str]) -> None:
+    """Every sample in one of ``views`` and every subject with all of them; else E_VIEW."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    place: dict[str, Sample] = {}
+    for sample in samples:
+        if sample.view is None or sample.view not in views:
+            words = "no view" if sample.view is None else f"the view '{sample.view}'"
+            raise _fault("E_VIEW", sample, f"The sample has {words}; needed: {', '.join(views)}.")
+        seen[sample.subject].add(sample.view)
+        place.setdefault(sample.subject, sample)
+    for subject, own in seen.items():
+        lacking = [view for view in views if view not in own]
+        if lacking:
+            raise _fault("E_VIEW", place[subject], f"Subject {subject} lacks the view {', '.join(lacking)}.")
+
+
+def check_images(samples: Sequence[Sample]) -> list[str]:
+    """Decode every image; a warning for copies inside a group, E_DUPLICATE for copies in two groups.
+
+    Copies have equal pixels, however they are stored; images of one grey level do not count. Raises E_PATH, E_EMPTY,
+    E_FORMAT, E_TRUNCATED for an image that cannot be read, E_ANNOTATION for one of another size than annotated.
+    """
+    first: dict[str, Sample] = {}
+    copies: list[str] = []
+    for sample in samples:
+        pixels = sample.image()
+        if sample.size is not None and pixels.shape != sample.size:
+            raise other_size(sample.path, sample.size, pixels.shape)
+        if pixels.min() == pixels.max():
+            continue
+        earlier = first.setdefault(_fingerprint(pixels), sample)
+        if earlier.group != sample.group:
+            raise _fault("E_DUPLICATE", sample, f"It equals {earlier.path.name} of subject {earlier.subject}.")
+        if earlier is not sample:
+            copies.append(sample.path.name if sample.path.name != earlier.path.name else _last_two(sample.path))
+    return [f"{len(copies)} images repeat another of the same subject: {listed(copies)}."] if copies else []
+
+
+def check_masks(samples: Iterable[Sample], name: str, *, empty: bool = True) -> None:
+    """Every sample with a mask of that name and its image's size, not empty unless ``empty``; else E_ANNOTATION."""
+    for sample in samples:
+        mask = sample.mask(name)
+        if not empty and not mask.any():
+            raise _fault("E_ANNOTATION", sample, f"The mask '{name}' is empty.", path=sample.masks.get(name))
+
+
+def mask_doubts(masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, str]:
+    """By name, masks that look damaged: ``striped`` (rows come and go) or ``speckled`` (many crumbs).
+
+    A row or column profile of a drawn organ is nearly one run: a mask with more than a tenth of the rows inside its
+    bounds empty, or cut in its rows' lengths by half from one row to the next over more than a tenth of them, is
+    striped.
+    """
+    found = {}
+    for name, mask in masks.items():
+        doubt = _doubt(mask)
+        if doubt:
+            found[name] = doubt
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
+
+
+def _doubt(mask: NDArray[np.bool_]) -> str | None:
+    return None
+
+
+def _fingerprint(pixels: NDArray[Any]) -> str:
+    digest = hashlib.sha256(f"{pixels.shape}{pixels.dtype}".encode())
+    digest.update(np.ascontiguousarray(pixels).tobytes())
+    return digest.hexdigest()
+
+
+def _unlabelled(samples: Sequence[Sample], label: Label) -> int:
+    return sum(getattr(sample.labels, label) is None for sample in samples)
+
+
+def _last_two(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _fault(code: str, sample: Sample, cause: str, *, count: int = 1, path: Path | None = None) -> SteatoscopeError:
+    more = f" So it is with {count} samples." if count > 1 else ""
+    return SteatoscopeError(code, path=str(path or sample.path), cause=cause + more)
+
+
+__all__ = ["audit", "check_images", "check_labels", "check_masks", "check_scale", "check_views", "listed", "read_grey"]
