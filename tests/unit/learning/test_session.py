@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from steatoscope.core.errors import UsageError
-from steatoscope.learning.inference.session import WeightsError, open_model, session, session_of_bytes, threads
+from steatoscope.learning.inference.session import (
+    WeightsError,
+    chosen_providers,
+    open_model,
+    session,
+    session_of_bytes,
+    threads,
+)
 from steatoscope.learning.training.pack import write_model
 
 onnx = pytest.importorskip("onnx")
@@ -116,6 +123,13 @@ def test_a_wrong_count_of_threads_is_wrong_usage(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("STEATOSCOPE_THREADS", text)
     with pytest.raises(UsageError, match="STEATOSCOPE_THREADS"):
         threads()
+
+
+def test_cuda_comes_first_where_it_is_offered():
+    assert chosen_providers(["AzureExecutionProvider", "CPUExecutionProvider"]) == ["CPUExecutionProvider"]
+    first, last = chosen_providers(["CUDAExecutionProvider", "CPUExecutionProvider"])
+    assert (first[0], last) == ("CUDAExecutionProvider", "CPUExecutionProvider")
+    assert first[1]["use_tf32"] == "0"
 
 
 def test_importing_loads_neither_onnxruntime_nor_torch():

@@ -18,7 +18,16 @@ from steatoscope.core.errors import UsageError
 from steatoscope.learning.catalogue import open_model
 from steatoscope.learning.model_folder import ModelFolder, WeightsError
 
-__all__ = ["ModelFolder", "OnnxSession", "WeightsError", "open_model", "session", "session_of_bytes", "threads"]
+__all__ = [
+    "ModelFolder",
+    "OnnxSession",
+    "WeightsError",
+    "chosen_providers",
+    "open_model",
+    "session",
+    "session_of_bytes",
+    "threads",
+]
 
 DEFAULT_THREADS = 2
 _KINDS: Mapping[str, type[np.generic]] = {
@@ -103,11 +112,11 @@ def _open(graph: bytes, count: int) -> OnnxSession:
     options.log_severity_level = 3
     # Waiting threads that spin would take the cores from the other sessions and from numpy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = _providers(onnxruntime.get_available_providers())
+    providers = chosen_providers(onnxruntime.get_available_providers())
     return OnnxSession(onnxruntime.InferenceSession(graph, options, providers=providers))
 
 
-def _providers(available: list[str]) -> list[Any]:
+def chosen_providers(available: list[str]) -> list[Any]:
     """CUDA first where it is offered, without TF32 and without timing-dependent choice of algorithms."""
     chosen: list[Any] = ["CPUExecutionProvider"]
     if "CUDAExecutionProvider" in available:

@@ -76,7 +76,8 @@ def ensemble(members: Sequence[Predict], weights: Sequence[float] | None = None)
 
     def answer(images: Maps) -> Maps:
         parts = [share * member(images) for share, member in zip(shares, members, strict=True) if share]
-        return np.sum(parts, axis=0).astype(np.float32)
+        mean: Maps = np.sum(parts, axis=0).astype(np.float32)
+        return mean
 
     return answer
 

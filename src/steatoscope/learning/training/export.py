@@ -9,9 +9,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor, nn
+from torch.jit._trace import TracerWarning
 
 from steatoscope.learning.inference.session import session_of_bytes
 
@@ -106,12 +107,12 @@ def _as_half(tensor: onnx.TensorProto) -> NDArray[np.float16] | None:
 def _exported(
     module: nn.Module, inputs: tuple[Tensor, ...], input_names: Sequence[str], output_names: Sequence[str], axes: Axes
 ) -> onnx.ModelProto:
-    buffer = BytesIO()
-    with _quiet(), torch.no_grad():
+    with _quiet(), torch.no_grad(), TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
         torch.onnx.export(
             module,
             inputs,
-            buffer,
+            path,
             input_names=list(input_names),
             output_names=list(output_names),
             dynamic_axes={name: dict(named) for name, named in axes.items()},
@@ -122,7 +123,7 @@ def _exported(
             training=torch.onnx.TrainingMode.PRESERVE,
             do_constant_folding=False,
         )
-    return onnx.load_model_from_string(buffer.getvalue())
+        return onnx.load_model_from_string(path.read_bytes())
 
 
 @contextmanager
@@ -131,7 +132,7 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx|steatoscope|copyreg")
         warnings.filterwarnings("ignore", message="You are using the legacy TorchScript", category=DeprecationWarning)
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        warnings.filterwarnings("ignore", category=TracerWarning)
         yield
 
 
