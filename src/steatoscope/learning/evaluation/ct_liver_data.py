@@ -1,0 +1,118 @@
+"""CT with liver masks as folders: 8-bit slices beside masks, or CHAOS volumes (DICOM beside one PNG a slice).
+
+The slices of ``images/`` carry the number of their volume in their name, the first run of digits. Names that begin with
+``flipped`` or ``mirrored`` are stored on their side (spine to the left or right) and are turned to the usual display:
+front up, the patient's right on the left. Their grey is taken as HU clipped to 0-255 (inferred: fat is 0).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.errors import SteatoscopeError
+from steatoscope.core.image import CTScan, Mask, Volume
+from steatoscope.imaging.io.load import load_study
+from steatoscope.imaging.io.names import natural_key
+from steatoscope.imaging.io.options import ReadOptions
+from steatoscope.learning.training.sets import MASK_THRESHOLD, Sample, other_size, read_grey
+
+TURNS: Final = {"flipped": 1, "mirrored": -1}
+"""Quarter turns against the clock from the stored slice to the usual display, by the name's beginning."""
+_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeFiles:
+    """One CHAOS volume: its DICOM files and its mask files, both in natural order of their names."""
+
+    subject: str
+    slices: tuple[Path, ...]
+    masks: tuple[Path, ...]
+
+
+def paired_samples(
+    images: Path, masks: Path, subject_of: Callable[[Path], str], modality: Literal["ct", "mr"]
+) -> list[Sample]:
+    """Every image with the liver mask of the same stem. Raises E_PATH or E_EMPTY; E_ANNOTATION for one without."""
+    drawn = {path.stem: path for path in rasters(masks)}
+    found = []
+    for path in rasters(images):
+        if path.stem not in drawn:
+            raise SteatoscopeError("E_ANNOTATION", path=str(path), cause="The image has no mask of the same name.")
+        subject = subject_of(path)
+        found.append(Sample(path, subject, subject, modality, masks={"liver": drawn[path.stem]}))
+    return found
+
+
+def rasters(folder: Path) -> list[Path]:
+    """PNG, JPEG and TIFF files of a folder in natural order. Raises E_PATH or E_EMPTY."""
+    if not folder.is_dir():
+        raise SteatoscopeError("E_PATH", path=str(folder))
+    found = [path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS]
+    if not found:
+        raise SteatoscopeError("E_EMPTY", path=str(folder), cause="There is no PNG, JPEG or TIFF in it.")
+    return sorted(found, key=natural_key)
+
+
+def find_slices(data: Path) -> list[Sample]:
+    """Pairs of ``images/`` and ``masks/``; empty where there is no ``images/``."""
+    if not (data / "images").is_dir():
+        return []
+    return paired_samples(data / "images", data / "masks", volume_number, "ct")
+
+
+def volume_number(path: Path) -> str:
+    """The volume that a slice's name gives; raises E_FORMAT for a name without a number."""
+    found = re.search(r"\d+", path.stem)
+    if found is None:
+        raise SteatoscopeError("E_FORMAT", path=str(path), cause="The name does not tell the volume's number.")
+    return found.group()
+
+
+def find_volumes(data: Path) -> list[VolumeFiles]:
+    """All folders in or below ``data`` that hold ``DICOM_anon/`` and ``Ground/``, in natural order."""
+    found = sorted(data.rglob("DICOM_anon"), key=natural_key)
+    return [_volume_files(data, path.parent) for path in found if path.is_dir() and (path.parent / "Ground").is_dir()]
+
+
+def read_slice(sample: Sample) -> tuple[NDArray[np.float32], Mask]:
+    """A slice and its mask (rows, columns) in the usual display."""
+    start = sample.path.stem.casefold()
+    turns = next((k for word, k in TURNS.items() if start.startswith(word)), 0)
+    return np.rot90(sample.image(), turns).astype(np.float32), np.rot90(sample.mask(), turns).copy()
+
+
+def read_volume(files: VolumeFiles) -> tuple[Volume, Mask]:
+    """A volume in HU and its mask in the same grid, whatever the order in which the reader sorts slices.
+
+    The n-th mask belongs to the n-th DICOM file by name. Raises E_ANNOTATION where a mask does not fit.
+    """
+    study = load_study([files.slices[0].parent], ReadOptions(modality="CT"))
+    assert isinstance(study.scan, CTScan)
+    volume = study.scan.volume
+    by_name = {path.name: mask for path, mask in zip(files.slices, files.masks, strict=True)}
+    return volume, np.stack([_mask(by_name[name], volume.data.shape[1:]) for name in study.source["slice_files"]])
+
+
+def _mask(path: Path, shape: tuple[int, ...]) -> Mask:
+    grey = read_grey(path)
+    if grey.shape != shape:
+        raise other_size(path, grey.shape, (shape[0], shape[1]))
+    return np.asarray(grey > MASK_THRESHOLD)
+
+
+def _volume_files(data: Path, folder: Path) -> VolumeFiles:
+    inside = (path for path in (folder / "DICOM_anon").iterdir() if path.is_file() and not path.name.startswith("."))
+    slices, masks = sorted(inside, key=natural_key), rasters(folder / "Ground")
+    if len(slices) != len(masks):
+        cause = f"There are {len(slices)} DICOM files and {len(masks)} masks."
+        raise SteatoscopeError("E_ANNOTATION", path=str(folder), cause=cause)
+    name = folder.relative_to(data).as_posix() if folder != data else folder.name
+    return VolumeFiles(name, tuple(slices), tuple(masks))
