@@ -1,0 +1,129 @@
+"""Training of the segmentation networks ``us-segmenter``, ``ct-segmenter`` and ``mr-segmenter``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steatoscope.imaging.io.hashing import sha256_file
+from steatoscope.learning.inference.prepare import CANVAS, Kind
+from steatoscope.learning.models.lite_unet import LiteUNet
+from steatoscope.learning.training.export import export_onnx
+from steatoscope.learning.training.loop import Schedule, fit
+from steatoscope.learning.training.losses import bce_dice
+from steatoscope.learning.training.pack import write_model
+from steatoscope.learning.training.segment_batches import CanvasPicture, SegmentBatches
+from steatoscope.learning.training.segment_pictures import US_CLASSES
+from steatoscope.learning.training.segment_sources import box_pictures, canvas_picture, segmentation_samples
+
+CLASSES: Mapping[Kind, tuple[str, ...]] = {"us": US_CLASSES, "ct": ("liver",), "mr": ("liver",)}
+STEPS: Mapping[Kind, int] = {"us": 350, "ct": 1100, "mr": 450}
+PEAK_RATE, WEIGHT_DECAY = 2e-3, 1e-4
+VERSION = "1.0.0"
+TASKS: Mapping[Kind, str] = {
+    "us": "liver, mass and renal cortex on B-mode frames",
+    "ct": "liver on CT, enhanced or not",
+    "mr": "liver on MR magnitude",
+}
+Report = Callable[[int, int, float], None]
+
+
+def train_segmenter(
+    pictures: Sequence[CanvasPicture],
+    *,
+    kind: Kind,
+    steps: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> LiteUNet:
+    """A network trained on canvas pictures (``steps`` batches of 8); a checkpoint is kept in ``out``."""
+    network = LiteUNet(len(CLASSES[kind])).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    schedule = Schedule(steps or STEPS[kind], PEAK_RATE, weight_decay=WEIGHT_DECAY, seed=seed)
+    fit(
+        network,
+        SegmentBatches(pictures, kind, seed),
+        segmentation_loss,
+        schedule,
+        out=out,
+        resume=resume,
+        report=report,
+    )
+    return network
+
+
+def segmentation_loss(network: nn.Module, image: Tensor, masks: Tensor, known: Tensor) -> Tensor:
+    """BCE plus soft Dice where the truth is known."""
+    return bce_dice(network(image).float(), masks, known)
+
+
+def export_segmenter(network: nn.Module, kind: Kind, path: Path) -> float:
+    """Write the network as ``image`` (n, 1, rows, columns) to ``logits``; returns the parity with torch."""
+    return export_onnx(
+        network,
+        (torch.zeros(1, 1, *CANVAS[kind]),),
+        path,
+        input_names=["image"],
+        output_names=["logits"],
+        dynamic={"image": {0: "n"}, "logits": {0: "n"}},
+    )
+
+
+def pack_segmenter(
+    network: nn.Module, kind: Kind, out: Path, *, pictures: Sequence[CanvasPicture], root: Path, card: str, seed: int
+) -> float:
+    """Export a trained network and write its model folder; returns the parity with torch."""
+    parity = export_segmenter(network, kind, out / "model.onnx")
+    rows = [_row(Path(picture.name), root) for picture in pictures]
+    write_model(
+        out,
+        name=f"{kind}-segmenter",
+        version=VERSION,
+        modality=kind.upper(),
+        task=TASKS[kind],
+        files={"model.onnx": out / "model.onnx"},
+        settings={"kind": kind, "classes": list(CLASSES[kind]), "mirrored": kind != "ct"},
+        card=card,
+        training={"recipe": f"{kind}-segmenter", "seed": seed, "data": rows},
+        licence="CC BY-SA 4.0" if kind != "us" else "CC BY 4.0",
+    )
+    return parity
+
+
+def train_us_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
+    """Train and pack ``us-segmenter`` on a folder's liver, mass and kidney annotations."""
+    return _recipe(data, out, "us", seed=seed, steps=steps, resume=resume)
+
+
+def train_ct_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
+    """Train and pack ``ct-segmenter`` on 8-bit slices of HU clipped to 0-255 with liver masks."""
+    return _recipe(data, out, "ct", seed=seed, steps=steps, resume=resume)
+
+
+def train_mr_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
+    """Train and pack ``mr-segmenter`` on magnitude slices with liver masks."""
+    return _recipe(data, out, "mr", seed=seed, steps=steps, resume=resume)
+
+
+def pictures_of(data: Path, kind: Kind) -> list[CanvasPicture]:
+    """All training pictures of a folder for one modality, ultrasound with hand-placed boxes where they are."""
+    found = [canvas_picture(sample) for sample in segmentation_samples(data, kind)]
+    return [p for p in found if p is not None] + (box_pictures(data) if kind == "us" else [])
+
+
+def _recipe(data: Path, out: Path, kind: Kind, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
+    pictures = pictures_of(data, kind)
+    network = train_segmenter(pictures, kind=kind, steps=steps, seed=seed, out=out / "run", resume=resume)
+    card = f"# {kind}-segmenter\n\n{TASKS[kind]}, trained on {len(pictures)} pictures. Not yet evaluated.\n"
+    parity = pack_segmenter(network, kind, out, pictures=pictures, root=data, card=card, seed=seed)
+    return {"model": f"{kind}-segmenter", "pictures": len(pictures), "parity": parity}
+
+
+def _row(path: Path, root: Path) -> dict[str, str]:
+    name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+    return {"path": name, "sha256": sha256_file(path), "subject": path.stem}

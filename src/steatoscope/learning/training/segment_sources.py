@@ -1,0 +1,108 @@
+"""Where segmentation networks get their pictures: known data folders, or a user's own manifest."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from steatoscope.core.errors import SteatoscopeError
+from steatoscope.learning.inference.prepare import Kind
+from steatoscope.learning.training.segment_batches import CanvasPicture
+from steatoscope.learning.training.segment_pictures import ct_picture, mr_picture, turned, us_boxes, us_polygons
+from steatoscope.learning.training.sets import Sample
+from steatoscope.learning.training.sets_aul import load_aul
+from steatoscope.learning.training.sets_liver_png import CHAOS_CITATION, LICENCE, MSD_CITATION, load_pairs
+
+BOX_FRAMES = (1, 5, 9)
+BOX_SAMPLING = 0.6
+EMPTY_SAMPLING, EMPTY_PIXELS = 0.4, 100
+CITATIONS = {"ct": MSD_CITATION, "mr": CHAOS_CITATION}
+
+
+def segmentation_samples(data: Path, kind: Kind) -> tuple[Sample, ...]:
+    """The samples of a folder for one modality.
+
+    ``data`` is the set's own folder (``annotations.json`` with ``images/``; ``images/`` with ``masks/``; ``Data/``
+    with ``Ground/``), or one that holds it as the project's data folder does. Raises the named errors of the readers,
+    E_PATH where the folder holds no such set.
+    """
+    if kind == "us":
+        return load_aul(_first(data, (".", "aul", "us/aul"), "annotations.json")).samples
+    if kind == "ct":
+        folder = _first(data, (".", "msd_liver_jpg", "ct/msd_liver_jpg"), "images")
+        pairs = (folder / "images", folder / "masks")
+        return load_pairs(*pairs, volume_of, modality="ct", name="msd_liver_jpg", licence=LICENCE).samples
+    folder = _first(data, (".", "train", "chaos_t1_png/train", "mr/chaos_t1_png/train"), "Data")
+    pairs = (folder / "Data", folder / "Ground")
+    return load_pairs(*pairs, lambda path: path.stem, modality="mr", name="chaos_t1_png", licence=LICENCE).samples
+
+
+def volume_of(path: Path) -> str:
+    """The volume that a slice's name carries: its first number."""
+    numbers = re.findall(r"\d+", path.stem)
+    return str(numbers[0]) if numbers else path.stem
+
+
+def canvas_picture(sample: Sample) -> CanvasPicture | None:
+    """A sample on the canvas of its modality; None for ultrasound without a scan sector."""
+    name = str(sample.path)
+    grey = np.asarray(sample.image(), dtype=np.uint8)
+    if sample.modality == "us":
+        return us_polygons(name, grey, {key: points.tolist() for key, points in sample.polygons.items()})
+    mask = sample.mask("liver")
+    if sample.modality == "mr":
+        return _lighter_where_empty(mr_picture(name, grey, mask))
+    stem = sample.path.name
+    picture = ct_picture(
+        name,
+        np.ascontiguousarray(turned(grey, stem), dtype=np.uint8),
+        np.ascontiguousarray(turned(mask, stem), dtype=np.bool_),
+    )
+    return _lighter_where_empty(picture)
+
+
+def box_pictures(data: Path) -> list[CanvasPicture]:
+    """Frames 1, 5 and 9 of every ``byra2018`` patient with hand-placed liver and cortex boxes; none without the set."""
+    for part in (".", "byra2018", "us/byra2018"):
+        if (data / part / "hepatorenal_rois.csv").is_file():
+            return _boxes(data / part)
+    return []
+
+
+def _boxes(folder: Path) -> list[CanvasPicture]:
+    found = []
+    with (folder / "hepatorenal_rois.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if int(row["frame"]) in BOX_FRAMES]
+    for row in rows:
+        path = folder / f"patient_{int(row['patient_id']):02d}" / f"frame_{int(row['frame']):02d}.png"
+        sample = Sample(path, row["patient_id"], row["patient_id"], "us")
+        liver, kidney = (_corner(row, organ) for organ in ("liver", "kidney"))
+        picture = us_boxes(str(path), np.asarray(sample.image(), np.uint8), liver, kidney, sampling=BOX_SAMPLING)
+        if picture is not None:
+            found.append(picture)
+    return found
+
+
+def _corner(row: dict[str, str], organ: str) -> tuple[int, int]:
+    return int(float(row[f"{organ}_x"])), int(float(row[f"{organ}_y"]))
+
+
+def _first(data: Path, parts: Sequence[str], mark: str) -> Path:
+    if not data.is_dir():
+        raise SteatoscopeError("E_PATH", path=str(data))
+    for part in parts:
+        if (data / part / mark).exists():
+            return data / part
+    raise SteatoscopeError("E_PATH", path=str(data / mark), cause=f"The folder holds no {mark}.")
+
+
+def _lighter_where_empty(picture: CanvasPicture) -> CanvasPicture:
+    """Slices without liver are drawn less often: they teach little after the first."""
+    from dataclasses import replace
+
+    full = int((picture.masks[0] > 127).sum()) > EMPTY_PIXELS
+    return picture if full else replace(picture, sampling=EMPTY_SAMPLING)
