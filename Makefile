@@ -1,13 +1,14 @@
 # make demo   sets up .venv and analyses one ultrasound, one CT and one MRI case
 # make test   the test suite (development extras, no torch)
-# make check  format, lint, types, architecture
+# make train  adds torch and what training needs
+# make check  format, lint, types, architecture (needs the training extra: its code is checked too)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-out
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: demo test check check-full docs format clean
+.PHONY: demo train test check check-full docs format clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,13 +22,19 @@ $(VENV)/.dev: $(VENV)/.base
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.train: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,train]'
+	touch $@
+
 demo: $(VENV)/.base
 	$(BIN)/python -m steatoscope.apps.cli.demo --out $(OUT)
+
+train: $(VENV)/.train
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
-check: $(VENV)/.dev
+check: $(VENV)/.train
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
