@@ -18,10 +18,10 @@ _ROOM: Final = "steatoscope.learning.training"
 RECIPES: Final[Mapping[str, str]] = {
     "anomaly-classifier": f"{_ROOM}.anomaly:train",
     "ct-localiser": f"{_ROOM}.ct_localiser:train",
-    "ct-segmenter": f"{_ROOM}.segment:train_ct",
-    "mr-segmenter": f"{_ROOM}.segment:train_mr",
+    "ct-segmenter": f"{_ROOM}.segment:train_ct_segmenter",
+    "mr-segmenter": f"{_ROOM}.segment:train_mr_segmenter",
     "us-localiser": f"{_ROOM}.us_localiser:train",
-    "us-segmenter": f"{_ROOM}.segment:train_us",
+    "us-segmenter": f"{_ROOM}.segment:train_us_segmenter",
     "us-steatosis": f"{_ROOM}.us_steatosis:train",
 }
 

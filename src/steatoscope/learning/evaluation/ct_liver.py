@@ -1,6 +1,7 @@
 """Benchmark ``ct_liver``: liver masks on CT against reference masks, by volume.
 
-``score_ct_liver`` scores a packed segmenter without torch. Where HU exist, the classical segmenter stands beside it.
+``score_ct_liver`` scores a packed segmenter without torch; ``run_ct_liver`` cross-validates its recipe on slices. Where
+HU exist, the classical segmenter stands beside it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from steatoscope.core.errors import SteatoscopeError
+from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.core.image import Mask, Volume
 from steatoscope.learning.evaluation.ct_liver_data import (
     VolumeFiles,
@@ -33,6 +34,7 @@ from steatoscope.learning.training.sets import Sample
 if TYPE_CHECKING:
     from steatoscope.learning.model_folder import ModelFolder
 
+MODEL: Final = "ct-segmenter"
 BASELINE: Final = "baseline: classical segmenter"
 
 
@@ -60,6 +62,20 @@ def score_ct_liver(
         score_volume(tally, model.name, files.subject, volume, truth, find_volume_liver or _volume_finder(model))
         score_volume(tally, BASELINE, files.subject, volume, truth, classical or _classical)
     return document(slices, volumes, left_out, tally)
+
+
+def run_ct_liver(data: Path, *, seed: int, out: Path, quick: bool = False) -> dict[str, Any]:
+    """Cross-validate the CT segmenter's recipe by volume on ``images/`` and ``masks/``; ``quick`` shows that it runs.
+
+    Raises UsageError for a folder of whole volumes, which are for scoring a model.
+    """
+    from steatoscope.learning.evaluation.segmentation_scores_cv import Plan, cross_validate
+
+    slices, _ = _found(data)
+    if not slices:
+        raise UsageError("cross-validation needs images/ and masks/ of many volumes; score volumes with --model")
+    tally, configuration = cross_validate(slices, read_slice, "ct", Plan.of(quick), row=MODEL, seed=seed, out=out)
+    return {**document(slices, (), 0, tally), "configuration": configuration}
 
 
 def document(slices: Sequence[Sample], volumes: Sequence[VolumeFiles], left_out: int, tally: Tally) -> dict[str, Any]:
@@ -113,7 +129,7 @@ def _notes(slices: Sequence[Sample], volumes: Sequence[VolumeFiles]) -> list[str
     if slices:
         return [
             "Eight-bit slices hold no HU: there is no HU bias and no row of the classical segmenter. Their pixel size "
-            "is unknown, so surface distances are in pixels, slice by slice."
+            "is unknown, so surface distances are in pixels, slice by slice, where both masks hold something."
         ]
     few = ["Fewer than two volumes: no interval over volumes can be given."] if len(volumes) < 2 else []
     return [*few, "Volumes are scored as a whole, in their stored grid."]
