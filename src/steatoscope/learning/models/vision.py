@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,17 +21,17 @@ _LIBRARY: torch.library.Library | None = None
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
     """Indices of boxes (n, 4; x0, y0, x1, y1) kept by greedy suppression, highest score first."""
     order = torch.argsort(scores, descending=True, stable=True)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    kept: list[int] = []
-    while order.numel():
-        first = int(order[0])
-        kept.append(first)
-        rest = order[1:]
-        low = torch.maximum(boxes[rest, :2], boxes[first, :2])
-        high = torch.minimum(boxes[rest, 2:], boxes[first, 2:])
-        inner = (high - low).clamp(min=0).prod(dim=1)
-        order = rest[inner / (areas[rest] + areas[first] - inner) <= iou_threshold]
-    return torch.tensor(kept, dtype=torch.int64, device=boxes.device)
+    one = boxes[order]
+    areas = (one[:, 2] - one[:, 0]) * (one[:, 3] - one[:, 1])
+    low, high = torch.maximum(one[:, None, :2], one[None, :, :2]), torch.minimum(one[:, None, 2:], one[None, :, 2:])
+    inner = (high - low).clamp(min=0).prod(dim=2)
+    # One matrix and a loop over its rows in numpy: a loop of small torch calls would cost more than the network.
+    near = (inner / (areas[:, None] + areas[None] - inner) > iou_threshold).cpu().numpy()
+    alive = np.ones(len(one), dtype=np.bool_)
+    for i in range(len(one)):
+        if alive[i]:
+            alive[i + 1 :] &= ~near[i, i + 1 :]
+    return order[torch.from_numpy(np.flatnonzero(alive)).to(order.device)]
 
 
 def roi_align(
@@ -47,6 +48,8 @@ def roi_align(
         numbers = [torch.full((len(part), 1), float(i), device=features.device) for i, part in enumerate(boxes)]
         boxes = torch.cat([torch.cat([n, part], 1) for n, part in zip(numbers, boxes, strict=True)])
     sides = sampling_ratio if sampling_ratio > 0 else SAMPLES
+    if not len(boxes):
+        return features.new_zeros((0, features.shape[1], rows, columns))
     parts = [
         _aligned(features[i : i + 1], boxes[boxes[:, 0] == i, 1:], rows, columns, spatial_scale, sides, aligned)
         for i in range(len(features))
@@ -101,6 +104,8 @@ def _load() -> tuple[Any, Any, bool]:
     import torchvision.models.detection
 
     if not compiled:
+        # torchvision's own wrapper asks for the compiled operators before it calls them.
+        torchvision.ops.nms = torchvision.ops.boxes.nms = nms
         torchvision.ops.poolers.roi_align = roi_align
         torchvision.models.detection.roi_heads.roi_align = roi_align
     return torchvision, timm, compiled

@@ -1,0 +1,180 @@
+"""Focal regions on a canvas by a small Mask R-CNN, without torch: dense graph, proposals, box graph, mask graph.
+
+Between the graphs everything is numpy. Proposals come from the region proposal network and from the connected parts of
+the segmentation; a region's score is its box score fused with what the segmentation says inside its box. The detector
+reads the canvas and its mirror image and takes the mean of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.image import Floats, Mask
+from steatoscope.learning.inference.boxes import (
+    REGION_WEIGHTS,
+    Boxes,
+    areas,
+    clipped,
+    decoded,
+    mirrored,
+    suppressed,
+)
+from steatoscope.learning.inference.detector_settings import DetectorSettings
+from steatoscope.learning.inference.detector_view import View, read_view
+from steatoscope.learning.inference.roi import pasted, pyramid_align
+from steatoscope.learning.inference.session import ModelFolder, OnnxSession, session
+
+BOX_SIDE, MASK_SIDE = 7, 14
+LEAST_SIDE = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """One region: box (x0, y0, x1, y1; canvas pixels), score 0-1, label, mask (rows, columns), features (k,)."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    label: str
+    mask: Mask
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """A detector ready to run; several threads may share it."""
+
+    settings: DetectorSettings
+    dense: OnnxSession
+    region: OnnxSession
+    mask: OnnxSession
+
+    @classmethod
+    def open(cls, model: ModelFolder) -> Detector:
+        """The detector of a model folder; raises WeightsError where a file differs from what was recorded."""
+        graphs = (session(model, name) for name in ("dense.onnx", "region.onnx", "mask.onnx"))
+        return cls(DetectorSettings.of(model.settings), *graphs)
+
+    def detect(self, canvas: Floats, allowed: Mask | None = None) -> list[Detection]:
+        """Regions on a prepared canvas (rows, columns), best score first, above the settings' lowest score.
+
+        ``allowed`` (rows, columns), the organ, limits them: half of a region's mask must lie in it.
+        """
+        found, _ = self.read(canvas, allowed)
+        return found
+
+    def read(self, canvas: Floats, allowed: Mask | None = None) -> tuple[list[Detection], Floats]:
+        """As :meth:`detect`, with the segmentation's probabilities (segments, rows, columns) beside it."""
+        plan = self.settings
+        if canvas.shape != plan.canvas:
+            raise ValueError(f"the canvas has shape {canvas.shape}, not {plan.canvas}")
+        views = [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in ((False, True) if plan.flip else (False,))]  # fmt: skip
+        segments = np.mean([view.segments for view in views], axis=0, dtype=np.float32)
+        boxes, labels, scores, features = self._boxes(views, self._proposals(views, segments), segments)
+        kept = suppressed(boxes, scores, plan.nms, labels)
+        kept = kept[scores[kept] >= plan.score]
+        if allowed is not None or len(kept):
+            kept = kept[: 4 * plan.most]
+        masks = self._masks(views, boxes[kept], labels[kept], segments)
+        found = [
+            Detection(_corners(boxes[k]), float(scores[k]), plan.labels[labels[k]], masks[i] > 0.5, features[k])
+            for i, k in enumerate(kept)
+            if allowed is None or _inside(masks[i] > 0.5, boxes[k], allowed)
+        ]
+        return found[: plan.most], segments
+
+    def _proposals(self, views: Sequence[View], segments: Floats) -> Boxes:
+        parts = [view.proposals for view in views]
+        for segment in self.settings.label_segments:
+            if segment is not None:
+                parts += [components(segments[segment], limit) for limit in self.settings.components]
+        return np.concatenate(parts).astype(np.float32)
+
+    def _boxes(
+        self, views: Sequence[View], proposals: Boxes, segments: Floats
+    ) -> tuple[Boxes, NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+        """Boxes, labels, fused scores and features of all proposals and labels, mean over the views."""
+        answers = [self._answers(view, proposals) for view in views]
+        probability, refined, features = (np.mean(parts, axis=0) for parts in zip(*answers, strict=True))
+        count = len(self.settings.labels)
+        boxes = clipped(refined, self.settings.canvas).reshape(-1, 4)
+        labels = np.tile(np.arange(count), len(proposals))
+        scores = self._fused(probability.reshape(-1), boxes, labels, segments)
+        large = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= LEAST_SIDE)
+        return boxes[large], labels[large], scores[large], np.repeat(features, count, axis=0)[large].astype(np.float32)
+
+    def _answers(self, view: View, proposals: Boxes) -> tuple[Floats, Floats, Floats]:
+        """Probabilities (n, labels), boxes (n, labels, 4) in the canvas's own direction and features (n, k)."""
+        own = view.turned(proposals)
+        pooled = pyramid_align(view.maps, self.settings.strides, own, BOX_SIDE, self.settings.canonical)
+        answer = self.region.run(regions=pooled)
+        logits = answer["logits"] - answer["logits"].max(axis=1, keepdims=True)
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        deltas = answer["deltas"].reshape(len(own), -1, 4)[:, 1:]
+        return shares[:, 1:], view.turned(decoded(deltas, own, REGION_WEIGHTS)), answer["features"]
+
+    def _fused(
+        self, probability: NDArray[np.floating], boxes: Boxes, labels: NDArray[np.intp], segments: Floats
+    ) -> NDArray[np.float32]:
+        """Geometric mean of the box score and the segmentation's mean probability in the box, by ``fusion``."""
+        weight, fused = self.settings.fusion, np.asarray(probability, dtype=np.float32).copy()
+        for label, segment in enumerate(self.settings.label_segments):
+            chosen = labels == label
+            if weight and segment is not None and chosen.any():
+                inside = box_means(segments[segment], boxes[chosen])
+                fused[chosen] = fused[chosen] ** (1.0 - weight) * inside**weight
+        return fused
+
+    def _masks(
+        self, views: Sequence[View], boxes: Boxes, labels: NDArray[np.intp], segments: Floats
+    ) -> list[Floats]:
+        """Probabilities (rows, columns) of each region's mask: its mask head's and, in its box, the segmentation's."""
+        if not len(boxes):
+            return []
+        plan = self.settings
+        parts = []
+        for view in views:
+            pooled = pyramid_align(view.maps, plan.strides, view.turned(boxes), MASK_SIDE, plan.canonical)
+            answer = self.mask.run(regions=pooled)["masks"][np.arange(len(boxes)), labels]
+            parts.append(answer[:, :, ::-1] if view.mirror else answer)
+        small = np.mean(parts, axis=0, dtype=np.float32)
+        found = []
+        for mask, box, label in zip(small, boxes, labels, strict=True):
+            whole, segment = pasted(mask, box, plan.canvas), plan.label_segments[label]
+            share = plan.mask_fusion if segment is not None else 0.0
+            found.append((1.0 - share) * whole + share * np.where(whole > 0.0, segments[segment or 0], 0.0))
+        return found
+
+
+def components(probability: Floats, limit: float) -> Boxes:
+    """Boxes (n, 4) of the connected parts of a map (rows, columns) above a limit, specks left out."""
+    binary = (probability > limit).astype(np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(binary)
+    kept = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= 12]
+    low, size = kept[:, :2].astype(np.float32), kept[:, 2:4].astype(np.float32)
+    return np.concatenate([low, low + size], axis=1)
+
+
+def box_means(values: Floats, boxes: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Means (n,) of a map (rows, columns) in boxes (n, 4), rounded outward to whole pixels."""
+    table = np.pad(values.astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    low = np.floor(boxes[:, :2]).astype(np.intp).clip(0, [values.shape[1] - 1, values.shape[0] - 1])
+    high = np.maximum(np.ceil(boxes[:, 2:]).astype(np.intp), low + 1).clip(1, [values.shape[1], values.shape[0]])
+    (x0, y0), (x1, y1) = low.T, high.T
+    total = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
+    return np.asarray(total / ((x1 - x0) * (y1 - y0)), dtype=np.float32).clip(0.0, 1.0)
+
+
+def _inside(mask: Mask, box: NDArray[np.floating], allowed: Mask) -> bool:
+    if mask.any():
+        return bool(allowed[mask].mean() >= 0.5)
+    return bool(areas(box[None])[0] > 0.0 and box_means(allowed.astype(np.float32), box[None])[0] >= 0.5)
+
+
+def _corners(box: NDArray[np.floating]) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return x0, y0, x1, y1

@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from steatoscope.learning.inference.detector import Detector, box_means, components
+
+CANVAS = (96, 128)
+
+
+def test_components_are_boxes_of_what_is_above_the_limit():
+    probability = np.zeros(CANVAS, dtype=np.float32)
+    probability[10:20, 30:45] = 0.6
+    probability[50:52, 60:62] = 0.9  # a speck
+    assert components(probability, 0.5).tolist() == [[30, 10, 45, 20]]
+    assert components(probability, 0.7).shape == (0, 4)
+
+
+def test_box_means_are_means():
+    values = np.random.default_rng(0).random(CANVAS).astype(np.float32)
+    boxes = np.array([[3, 5, 40, 60], [0, 0, 128, 96], [127.5, 95.5, 128, 96]])
+    wanted = [values[5:60, 3:40].mean(), values.mean(), values[95, 127]]
+    assert box_means(values, boxes) == pytest.approx(wanted, abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A detector with random weights, as torch and as ONNX graphs."""
+    torch = pytest.importorskip("torch")
+    from steatoscope.learning.inference.session import session_of_bytes
+    from steatoscope.learning.models.rcnn import LiteRCNN, RCNNPlan
+    from steatoscope.learning.training.detector_export import detector_settings, export_detector
+
+    torch.manual_seed(0)
+    plan = RCNNPlan(segments=2, labels=2, width=16, hidden=24, candidates=30, proposals=20, score=0.05)
+    network = LiteRCNN(plan, pretrained=False).eval()
+    for parameter in network.roi_heads.box_predictor.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    files = export_detector(network, CANVAS, tmp_path_factory.mktemp("graphs"))
+    settings = detector_settings(
+        network, kind="us", canvas=CANVAS, labels={"mass": 1, "other": None}, segments=("liver", "mass"),
+        operating=0.5, score=0.05, components=(), fusion=0.0, mask_fusion=0.0, flip=False,
+    )  # fmt: skip
+    graphs = [session_of_bytes(files[name].read_bytes()) for name in ("dense.onnx", "region.onnx", "mask.onnx")]
+    return network, Detector(settings, *graphs)
+
+
+def canvas_of(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=CANVAS).astype(np.float32)
+
+
+def test_the_graphs_detect_what_torch_detects(trained):
+    torch = pytest.importorskip("torch")
+    from steatoscope.learning.inference.roi import pasted
+
+    network, detector = trained
+    for seed in range(3):
+        canvas = canvas_of(seed)
+        with torch.no_grad():
+            wanted = network(torch.from_numpy(canvas)[None, None])[0]
+        found = detector.detect(canvas)
+        assert len(found) == len(wanted["scores"]) > 3
+        assert [d.score for d in found] == pytest.approx(wanted["scores"].tolist(), abs=1e-3)
+        assert np.array([d.box for d in found]) == pytest.approx(wanted["boxes"].numpy(), abs=1e-3)
+        assert [d.label for d in found] == [("mass", "other")[k - 1] for k in wanted["labels"].tolist()]
+        for one, mask in zip(found, wanted["masks"].numpy(), strict=True):
+            own = pasted(mask[0], np.array(one.box), CANVAS) > 0.5
+            assert (own != one.mask).mean() < 1e-3
+
+
+def test_a_mirrored_canvas_gives_mirrored_regions(trained):
+    _, detector = trained
+    both = replace(detector, settings=replace(detector.settings, flip=True, fusion=0.5, mask_fusion=0.5,
+                                              components=(0.5,), score=0.01))  # fmt: skip
+    canvas = canvas_of(7)
+    one, other = both.detect(canvas), both.detect(canvas[:, ::-1])
+    assert len(one) == len(other) > 0
+    turned = [(128 - d.box[2], d.box[1], 128 - d.box[0], d.box[3]) for d in other]
+    assert np.array([d.box for d in one]) == pytest.approx(np.array(turned), abs=2e-2)
+    assert [d.score for d in one] == pytest.approx([d.score for d in other], abs=1e-4)
+
+
+def test_the_organ_limits_the_regions(trained):
+    _, detector = trained
+    allowed = np.zeros(CANVAS, dtype=np.bool_)
+    assert detector.detect(canvas_of(1), allowed) == []
+    allowed[:, :64] = True
+    limited = detector.detect(canvas_of(1), allowed)
+    assert all(d.mask[allowed].sum() >= 0.5 * d.mask.sum() for d in limited)
+    with pytest.raises(ValueError, match="shape"):
+        detector.detect(np.zeros((10, 10), dtype=np.float32))
+
+
+def test_the_same_canvas_gives_the_same_answer(trained):
+    _, detector = trained
+    one, other = detector.detect(canvas_of(2)), detector.detect(canvas_of(2))
+    assert [(d.box, d.score) for d in one] == [(d.box, d.score) for d in other]
+    assert all(np.array_equal(a.features, b.features) for a, b in zip(one, other, strict=True))
