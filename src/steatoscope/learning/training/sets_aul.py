@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
+from steatoscope.core.image import Mask
 from steatoscope.learning.training.sets import Labels, Sample, TrainingSet, filled
 from steatoscope.learning.training.sets_audit import audit
-from steatoscope.learning.training.twins import twin_groups
+from steatoscope.learning.training.twins import FRAME_THRESHOLD, frame_similarity, groups_of, remembered
 
 CLASSES: Final = ("normal", "benign", "malignant")
 LICENCE: Final = "CC BY 4.0"
@@ -37,7 +38,7 @@ def load_aul(folder: Path, *, twins: bool = True) -> TrainingSet:
     entries = _annotations(folder / "annotations.json")
     samples = [_sample(folder, name, entry) for name, entry in sorted(entries.items())]
     if twins:
-        groups = twin_groups([sample.path for sample in samples])
+        groups = remembered((sample.sha256 for sample in samples), "aul", lambda: _groups(samples))
         samples = [_grouped(sample, group) for sample, group in zip(samples, groups, strict=True)]
     read = TrainingSet("aul", folder, tuple(samples), LICENCE, CITATION, tuple(_warnings(samples)))
     return audit(read, label="finding", classes=CLASSES)
@@ -86,6 +87,16 @@ def _check_mass(path: Path, labels: Labels, outlines: Mapping[str, NDArray[np.fl
     for name, polygon in outlines.items():
         if not filled(polygon, size).any():
             raise SteatoscopeError("E_ANNOTATION", path=str(path), cause=f"The outline '{name}' lies off the image.")
+
+
+def _groups(samples: Sequence[Sample]) -> list[int]:
+    images = [sample.image() for sample in samples]
+    sectors = [_sector(sample) for sample in samples]
+    return groups_of(frame_similarity(images, sectors), FRAME_THRESHOLD)
+
+
+def _sector(sample: Sample) -> Mask:
+    return sample.mask("outline") if "outline" in sample.polygons else np.ones(sample.shape, dtype=np.bool_)
 
 
 def _grouped(sample: Sample, group: int) -> Sample:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -9,7 +11,7 @@ from typing import Final, Literal
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.names import natural_key
 from steatoscope.learning.training.sets import Sample, TrainingSet
-from steatoscope.learning.training.sets_audit import audit
+from steatoscope.learning.training.sets_audit import audit, listed, mask_doubts
 
 _ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 MSD_CITATION: Final = (
@@ -38,6 +40,15 @@ def load_pairs(
     Raises E_PATH, E_EMPTY, E_ANNOTATION for an image without a mask, a mask without an image, or of another size,
     E_FORMAT and E_TRUNCATED for what cannot be read, E_DUPLICATE.
     """
+    samples = read_pairs(images, masks, subject_of, modality=modality)
+    read = TrainingSet(name, images.parent, tuple(samples), licence, citation)
+    return audit(read, masks=("liver",))
+
+
+def read_pairs(
+    images: Path, masks: Path, subject_of: Callable[[Path], str], *, modality: Literal["us", "ct", "mr"]
+) -> list[Sample]:
+    """The samples of :func:`load_pairs` in natural order of names, before any audit."""
     drawn = {path.stem: path for path in _rasters(masks)}
     samples = []
     for path in _rasters(images):
@@ -48,8 +59,39 @@ def load_pairs(
     if drawn:
         path = next(iter(drawn.values()))
         raise SteatoscopeError("E_ANNOTATION", path=str(path), cause="The mask has no image of the same name.")
-    read = TrainingSet(name, images.parent, tuple(samples), licence, citation)
-    return audit(read, masks=("liver",))
+    return samples
+
+
+def load_msd_liver(folder: Path) -> TrainingSet:
+    """Windowed CT slices in ``images/`` with masks of the same name in ``masks/``; the volume's number is the subject.
+
+    Names are ``flipped|mirrored_VOLUME_SLICE``. Slices that are there in both orientations and masks that look damaged
+    are warnings. Raises as :func:`load_pairs`, and E_ANNOTATION for a name without a volume.
+    """
+    read = load_pairs(
+        folder / "images",
+        folder / "masks",
+        volume_of,
+        modality="ct",
+        name="msd_liver_jpg",
+        licence=LICENCE,
+        citation=MSD_CITATION,
+    )
+    return read.with_warnings([*_both_ways(read.samples), *mask_doubts(read.samples)])
+
+
+def volume_of(path: Path) -> str:
+    """The volume's number in a slice's name, the last number but one, or the only one."""
+    numbers = re.findall(r"\d+", path.stem)
+    if not numbers:
+        raise SteatoscopeError("E_ANNOTATION", path=str(path), cause="The name holds no volume number.")
+    return str(numbers[-2] if len(numbers) > 1 else numbers[0])
+
+
+def _both_ways(samples: Sequence[Sample]) -> list[str]:
+    counts = Counter(sample.path.stem.partition("_")[2] for sample in samples)
+    twice = [name for name, count in counts.items() if count > 1]
+    return [f"{len(twice)} slices are there in two orientations: {listed(twice)}."] if twice else []
 
 
 def _rasters(folder: Path) -> list[Path]:
