@@ -18,7 +18,7 @@ from steatoscope.learning.training.losses import bce_dice
 from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.segment_batches import CanvasPicture, SegmentBatches
 from steatoscope.learning.training.segment_pictures import US_CLASSES
-from steatoscope.learning.training.segment_sources import box_pictures, canvas_picture, segmentation_samples
+from steatoscope.learning.training.segment_sources import box_pictures, canvas_picture, segmentation_set
 
 CLASSES: Mapping[Kind, tuple[str, ...]] = {"us": US_CLASSES, "ct": ("liver",), "mr": ("liver",)}
 STEPS: Mapping[Kind, int] = {"us": 350, "ct": 1100, "mr": 450}
@@ -112,7 +112,7 @@ def train_mr_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, r
 
 def pictures_of(data: Path, kind: Kind) -> list[CanvasPicture]:
     """All training pictures of a folder for one modality, ultrasound with hand-placed boxes where they are."""
-    found = [canvas_picture(sample) for sample in segmentation_samples(data, kind)]
+    found = [canvas_picture(sample) for sample in segmentation_set(data, kind).samples]
     return [p for p in found if p is not None] + (box_pictures(data) if kind == "us" else [])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,38 +13,28 @@ from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.inference.prepare import Kind
 from steatoscope.learning.training.segment_batches import CanvasPicture
 from steatoscope.learning.training.segment_pictures import ct_picture, mr_picture, turned, us_boxes, us_polygons
-from steatoscope.learning.training.sets import Sample
+from steatoscope.learning.training.sets import Sample, TrainingSet
 from steatoscope.learning.training.sets_aul import load_aul
-from steatoscope.learning.training.sets_liver_png import CHAOS_CITATION, LICENCE, MSD_CITATION, load_pairs
+from steatoscope.learning.training.sets_chaos_t1 import load_chaos_t1
+from steatoscope.learning.training.sets_liver_png import load_msd_liver
 
 BOX_FRAMES = (1, 5, 9)
 BOX_SAMPLING = 0.6
 EMPTY_SAMPLING, EMPTY_PIXELS = 0.4, 100
-CITATIONS = {"ct": MSD_CITATION, "mr": CHAOS_CITATION}
 
 
-def segmentation_samples(data: Path, kind: Kind) -> tuple[Sample, ...]:
-    """The samples of a folder for one modality.
+def segmentation_set(data: Path, kind: Kind) -> TrainingSet:
+    """The training set of a folder for one modality.
 
     ``data`` is the set's own folder (``annotations.json`` with ``images/``; ``images/`` with ``masks/``; ``Data/``
     with ``Ground/``), or one that holds it as the project's data folder does. Raises the named errors of the readers,
     E_PATH where the folder holds no such set.
     """
     if kind == "us":
-        return load_aul(_first(data, (".", "aul", "us/aul"), "annotations.json")).samples
+        return load_aul(_first(data, (".", "aul", "us/aul"), "annotations.json"))
     if kind == "ct":
-        folder = _first(data, (".", "msd_liver_jpg", "ct/msd_liver_jpg"), "images")
-        pairs = (folder / "images", folder / "masks")
-        return load_pairs(*pairs, volume_of, modality="ct", name="msd_liver_jpg", licence=LICENCE).samples
-    folder = _first(data, (".", "train", "chaos_t1_png/train", "mr/chaos_t1_png/train"), "Data")
-    pairs = (folder / "Data", folder / "Ground")
-    return load_pairs(*pairs, lambda path: path.stem, modality="mr", name="chaos_t1_png", licence=LICENCE).samples
-
-
-def volume_of(path: Path) -> str:
-    """The volume that a slice's name carries: its first number."""
-    numbers = re.findall(r"\d+", path.stem)
-    return str(numbers[0]) if numbers else path.stem
+        return load_msd_liver(_first(data, (".", "msd_liver_jpg", "ct/msd_liver_jpg"), "images"))
+    return load_chaos_t1(_first(data, (".", "train", "chaos_t1_png/train", "mr/chaos_t1_png/train"), "Data"))
 
 
 def canvas_picture(sample: Sample) -> CanvasPicture | None:
@@ -102,7 +92,5 @@ def _first(data: Path, parts: Sequence[str], mark: str) -> Path:
 
 def _lighter_where_empty(picture: CanvasPicture) -> CanvasPicture:
     """Slices without liver are drawn less often: they teach little after the first."""
-    from dataclasses import replace
-
     full = int((picture.masks[0] > 127).sum()) > EMPTY_PIXELS
     return picture if full else replace(picture, sampling=EMPTY_SAMPLING)
