@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from steatoscope.learning.training.loop import Schedule, fit  # noqa: E402
+from steatoscope.learning.training.loop import CHECKPOINT, Schedule, fit  # noqa: E402
 from steatoscope.learning.training.losses import bce_dice, class_and_value, soft_dice, soft_iou, weighted_nll  # noqa: E402
 
 
@@ -55,17 +55,18 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path) -> None:
     assert (tmp_path / "broken" / "curves.png").is_file()
 
 
-def test_the_best_weights_are_kept_and_patience_stops() -> None:
+def test_the_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
     network = _line()
     scores = iter([0.5, 0.9, 0.3, 0.2, 0.1])
     kept: list[object] = []
 
-    def monitor(net: object) -> dict[str, float]:
+    def monitor(net: object) -> dict[str, np.float64]:
         kept.append(net.weight.detach().clone())  # type: ignore[attr-defined]
-        return {"score": next(scores)}
+        return {"score": np.float64(next(scores))}
 
-    schedule = Schedule(200, 0.1, bf16=False, check_every=10, patience=2)
-    history = fit(network, _batch, _loss, schedule, monitor=monitor)
+    schedule = Schedule(200, 0.1, bf16=False, check_every=10, patience=2, save_every=10)
+    history = fit(network, _batch, _loss, schedule, out=tmp_path, monitor=monitor)
+    torch.load(tmp_path / CHECKPOINT, weights_only=True)
     assert history.best_step == 20
     assert len(history.loss) == 40
     assert torch.equal(network.weight, kept[1])

@@ -88,7 +88,7 @@ def fit(
         if report is not None:
             report(step + 1, schedule.steps, state.history.loss[-1])
         if monitor is not None and schedule.check_every and (step + 1) % schedule.check_every == 0:
-            state.check(dict(monitor(network)))
+            state.check({name: float(value) for name, value in monitor(network).items()})
             network.train()
             if schedule.patience and state.stale >= schedule.patience:
                 break
