@@ -106,10 +106,10 @@ def test_table_keeps_the_order_and_knows_roles() -> None:
     table = result_table(_document()["results"])  # type: ignore[arg-type]
     assert table.metrics == ("auc", "qwk", "assd_unit")
     assert [row.role for row in table.rows] == ["model", "baseline", "control"]
-    assert (table.rows[0].cells[0].value, table.rows[0].cells[0].interval) == ("0.91", "0.8 to 0.97")
+    assert (table.rows[0].cells[0].value, table.rows[0].cells[0].interval) == ("0.910", "0.800 to 0.970")
     assert table.rows[0].cells[1].value == table.rows[1].cells[1].value == MISSING
     assert role_of("Control: x") == "control"
-    assert words([1, 0.12345]) == "1, 0.1235"
+    assert words([1, 0.12345, -6.0, 42.04, 9960.4]) == "1, 0.123, -6.00, 42.0, 9960"
 
 
 def test_report_files_hold_the_contract(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_report_files_hold_the_contract(tmp_path: Path) -> None:
     assert read["results"]["us-steatosis"] == {"auc": 0.91, "auc_ci": [0.8, 0.97], "qwk": None}
     assert read["n_subjects"] == 3
     text = (tmp_path / "deep" / "benchmark.md").read_text(encoding="utf-8")
-    assert "| us-steatosis | 0.91 (0.8 to 0.97) | – | – |" in text
+    assert "| us-steatosis | 0.910 (0.800 to 0.970) | – | – |" in text
     assert "A note & more." in text
     assert "Not a diagnosis" in text
 

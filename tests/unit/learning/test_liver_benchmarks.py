@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,11 +16,13 @@ from steatoscope.core.image import Volume
 from steatoscope.imaging.io.hashing import sha256_file
 from steatoscope.imaging.phantoms.ct import simulate_ct
 from steatoscope.imaging.phantoms.write_dicom import write_ct_series
-from steatoscope.learning.evaluation import mr_liver
+from steatoscope.learning.evaluation import mr_liver, segmentation_scores_cv
 from steatoscope.learning.evaluation.ct_liver import BASELINE, run_ct_liver, score_ct_liver
 from steatoscope.learning.evaluation.ct_liver_data import find_slices, find_volumes, read_slice, read_volume
 from steatoscope.learning.evaluation.mr_liver import run_mr_liver, score_mr_liver
 from steatoscope.learning.evaluation.report import take_evidence
+from steatoscope.learning.evaluation.segmentation_scores_run import Tally, score_slices
+from steatoscope.learning.training.sets import Sample
 
 
 @dataclass
@@ -201,7 +204,7 @@ def test_a_model_without_a_liver_class_is_wrong_usage(slices: Path, tmp_path: Pa
 def mr_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed in range(4):
         _write(tmp_path, f"Aug_No_{seed}.png", *_upright(seed), "Ground", "Data")
-    monkeypatch.setattr(mr_liver, "twin_groups", lambda paths: [k // 2 for k in range(len(paths))])
+    monkeypatch.setattr(mr_liver, "look_alikes", lambda samples: [k // 2 for k in range(len(samples))])
     return tmp_path
 
 
@@ -212,13 +215,42 @@ def test_mr_copies_are_one_subject(mr_folder: Path, tmp_path: Path) -> None:
     assert {case["subject"] for case in document["cases"]} == {"group 0", "group 1"}
 
 
-def test_the_quick_cross_validation_runs_end_to_end(mr_folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+@pytest.mark.slow
+def test_the_quick_cross_validation_runs_end_to_end(
+    mr_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch").set_num_threads(1)
+    monkeypatch.setattr(segmentation_scores_cv, "QUICK_STEPS", 1)
     document, _ = take_evidence(run_mr_liver(mr_folder, seed=0, out=tmp_path / "run", quick=True))
     assert document["configuration"]["folds"] == 2
     assert "quick" in document["configuration"]
+    assert document["configuration"]["steps"] == 1
     assert len(document["cases"]) == 4
     assert 0.0 <= document["results"]["mr-segmenter"]["dice"] <= 1.0
+
+
+def test_no_fold_trains_on_a_group_that_it_scores(
+    slices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    seen: list[set[str]] = []
+
+    def trained(samples: Sequence[Sample], *_: object) -> Callable[[np.ndarray], np.ndarray]:
+        seen.append({sample.group for sample in samples})
+        return _above(100)
+
+    scored: list[set[str]] = []
+
+    def score(tally: Tally, row: str, samples: Sequence[Sample], *rest: Any) -> None:
+        scored.append({sample.group for sample in samples})
+        score_slices(tally, row, samples, *rest)
+
+    monkeypatch.setattr(segmentation_scores_cv, "_trained", trained)
+    monkeypatch.setattr(segmentation_scores_cv, "score_slices", score)
+    document = run_ct_liver(slices, seed=0, out=tmp_path / "run", quick=True)
+    assert document["results"]["ct-segmenter"]["dice"] == 1.0
+    assert all(not (train & test) for train, test in zip(seen, scored, strict=True))
+    assert set.union(*scored) == {"101", "102", "103"}
 
 
 def test_too_few_groups_for_the_folds_are_refused(mr_folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from steatoscope.learning.evaluation.ct_liver_data import paired_samples
 from steatoscope.learning.evaluation.segmentation_scores_run import FindSlices, Tally, score_slices
 from steatoscope.learning.evaluation.unseen import unseen
 from steatoscope.learning.training.sets import Sample
-from steatoscope.learning.training.twins import twin_groups
 
 if TYPE_CHECKING:
     from steatoscope.learning.model_folder import ModelFolder
@@ -57,8 +56,18 @@ def run_mr_liver(data: Path, *, seed: int, out: Path, quick: bool = False) -> di
 def find_images(data: Path) -> list[Sample]:
     """Samples of ``Data/`` with their masks of ``Ground/``; the group is that of look-alikes."""
     samples = paired_samples(data / "Data", data / "Ground", lambda path: path.stem, "mr")
-    groups = twin_groups([sample.path for sample in samples])
+    groups = look_alikes(samples)
     return [replace(sample, group=f"group {group}") for sample, group in zip(samples, groups, strict=True)]
+
+
+def look_alikes(samples: Sequence[Sample]) -> list[int]:
+    """For every sample the number of its group of look-alikes, remembered by content."""
+    from steatoscope.learning.training.twins import SLICE_THRESHOLD, groups_of, remembered, slice_similarity
+
+    def compute() -> list[int]:
+        return groups_of(slice_similarity([sample.image() for sample in samples]), SLICE_THRESHOLD)
+
+    return remembered((sample.sha256 for sample in samples), "mr slices", compute)
 
 
 def read_slice(sample: Sample) -> tuple[Floats, Mask]:

@@ -19,7 +19,9 @@ GLOSSARY: Final[Mapping[str, str]] = {
     "bias": "mean of measured minus true",
     "bias_severe": "mean of measured minus true in patients with more than 66 % fat",
     "dice": "overlap of found and reference mask, 2 |A and B| / (|A| + |B|): mean over subjects",
+    "dice_case": "the same overlap, mean over single images or volumes",
     "dice_pooled": "the same overlap over the pixels of all subjects at once",
+    "dice_worst": "the same overlap in the worst subject",
     "ece": "expected calibration error over ten bins",
     "false_masses_on_normal": "share of normal images with a predicted mass",
     "hu_bias": "median HU within the found mask minus median HU within the reference mask",
@@ -80,14 +82,17 @@ def role_of(name: str) -> Role:
 
 
 def words(value: Any) -> str:
-    """A value for people: four significant digits; a dash where there is none or it is not a number."""
+    """A value for people, with three decimals below 1 and fewer above; a dash where there is none or no number."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return MISSING
     if isinstance(value, bool) or not isinstance(value, int | float):
         return (
             ", ".join(map(words, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
         )
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
+    if isinstance(value, int):
+        return str(value)
+    size = abs(value)
+    return f"{value:.{3 if size < 1.0 else 2 if size < 10.0 else 1 if size < 1000.0 else 0}f}"
 
 
 def _cell(values: Mapping[str, Any], metric: str) -> Cell:
