@@ -17,8 +17,10 @@ from steatoscope.learning.training.loop import Schedule, fit
 from steatoscope.learning.training.losses import bce_dice
 from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.segment_batches import CanvasPicture, SegmentBatches
+from steatoscope.learning.training.segment_card import CardFacts, card
 from steatoscope.learning.training.segment_pictures import US_CLASSES
 from steatoscope.learning.training.segment_sources import box_pictures, canvas_picture, segmentation_set
+from steatoscope.learning.training.sets import TrainingSet
 
 CLASSES: Mapping[Kind, tuple[str, ...]] = {"us": US_CLASSES, "ct": ("liver",), "mr": ("liver",)}
 STEPS: Mapping[Kind, int] = {"us": 350, "ct": 1100, "mr": 450}
@@ -75,7 +77,7 @@ def export_segmenter(network: nn.Module, kind: Kind, path: Path) -> float:
 
 
 def pack_segmenter(
-    network: nn.Module, kind: Kind, out: Path, *, pictures: Sequence[CanvasPicture], root: Path, card: str, seed: int
+    network: nn.Module, kind: Kind, out: Path, *, pictures: Sequence[CanvasPicture], root: Path, text: str, seed: int
 ) -> float:
     """Export a trained network and write its model folder; returns the parity with torch."""
     parity = export_segmenter(network, kind, out / "model.onnx")
@@ -88,7 +90,7 @@ def pack_segmenter(
         task=TASKS[kind],
         files={"model.onnx": out / "model.onnx"},
         settings={"kind": kind, "classes": list(CLASSES[kind]), "mirrored": kind != "ct"},
-        card=card,
+        card=text,
         training={"recipe": f"{kind}-segmenter", "seed": seed, "data": rows},
         licence="CC BY-SA 4.0" if kind != "us" else "CC BY 4.0",
     )
@@ -110,17 +112,22 @@ def train_mr_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, r
     return _recipe(data, out, "mr", seed=seed, steps=steps, resume=resume)
 
 
-def pictures_of(data: Path, kind: Kind) -> list[CanvasPicture]:
-    """All training pictures of a folder for one modality, ultrasound with hand-placed boxes where they are."""
-    found = [canvas_picture(sample) for sample in segmentation_set(data, kind).samples]
-    return [p for p in found if p is not None] + (box_pictures(data) if kind == "us" else [])
+def pictures_of(found: TrainingSet, data: Path) -> list[CanvasPicture]:
+    """All training pictures of a set, ultrasound with the hand-placed boxes that ``data`` holds beside it."""
+    pictures = [canvas_picture(sample) for sample in found.samples]
+    boxes = box_pictures(data) if found.name == "aul" else []
+    return [picture for picture in pictures if picture is not None] + boxes
 
 
 def _recipe(data: Path, out: Path, kind: Kind, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
-    pictures = pictures_of(data, kind)
-    network = train_segmenter(pictures, kind=kind, steps=steps, seed=seed, out=out / "run", resume=resume)
-    card = f"# {kind}-segmenter\n\n{TASKS[kind]}, trained on {len(pictures)} pictures. Not yet evaluated.\n"
-    parity = pack_segmenter(network, kind, out, pictures=pictures, root=data, card=card, seed=seed)
+    found, count = segmentation_set(data, kind), steps or STEPS[kind]
+    pictures = pictures_of(found, data)
+    network = train_segmenter(pictures, kind=kind, steps=count, seed=seed, out=out / "run", resume=resume)
+    facts = CardFacts(
+        found.name, found.citation, found.licence, len(pictures), len(set(found.groups)), "none held out", count
+    )
+    text = card(kind, VERSION, TASKS[kind], facts)
+    parity = pack_segmenter(network, kind, out, pictures=pictures, root=data, text=text, seed=seed)
     return {"model": f"{kind}-segmenter", "pictures": len(pictures), "parity": parity}
 
 
