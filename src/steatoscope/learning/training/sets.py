@@ -60,8 +60,8 @@ class Sample:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the image file, computed once."""
-        return sha256_file(self.path)
+        """SHA-256 of the image file, computed once. Raises E_PATH, E_EMPTY."""
+        return sha256_file(_existing(self.path))
 
     def image(self) -> NDArray[Any]:
         """Grey values, (rows, columns): uint8, or uint16 or float32 where the file is deeper.
@@ -84,7 +84,7 @@ class Sample:
             raise other_size(self.masks[name], mask.shape, self.shape)
         return mask
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """(rows, columns) of the image, from the annotation or the file's header."""
         if self.size is not None:

@@ -62,8 +62,9 @@ def check_labels(samples: Sequence[Sample], label: Label, classes: Sequence[str]
         if classes and value not in classes:
             raise _fault("E_LABEL", sample, f"'{value}' is none of {', '.join(classes)}.")
         groups[str(value)].add(sample.group)
-    if label == "fat_percent":
+    if label == "fat_percent" or any(sample.labels.fat_percent is not None for sample in samples):
         check_scale(samples)
+    if label == "fat_percent":
         return
     for value, members in groups.items():
         if len(members) < _MIN_SUBJECTS:
@@ -125,7 +126,7 @@ def check_images(samples: Sequence[Sample]) -> list[str]:
         if earlier.group != sample.group:
             raise _fault("E_DUPLICATE", sample, f"It equals {earlier.path.name} of subject {earlier.subject}.")
         if earlier is not sample:
-            copies.append(sample.path.name if sample.path.name != earlier.path.name else _last_two(sample.path))
+            copies.append("/".join(sample.path.parts[-2:]))
     return [f"{len(copies)} images repeat another of the same subject: {listed(copies)}."] if copies else []
 
 
@@ -177,10 +178,6 @@ def _fingerprint(pixels: NDArray[Any]) -> str:
 
 def _unlabelled(samples: Sequence[Sample], label: Label) -> int:
     return sum(getattr(sample.labels, label) is None for sample in samples)
-
-
-def _last_two(path: Path) -> str:
-    return "/".join(path.parts[-2:])
 
 
 def _fault(code: str, sample: Sample, cause: str, *, count: int = 1, path: Path | None = None) -> SteatoscopeError:

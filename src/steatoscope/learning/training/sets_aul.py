@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import Mask
+from steatoscope.imaging.io.hashing import sha256_file
 from steatoscope.learning.training.sets import Labels, Sample, TrainingSet, filled
 from steatoscope.learning.training.sets_audit import audit
 from steatoscope.learning.training.twins import FRAME_THRESHOLD, frame_similarity, groups_of, remembered
@@ -38,7 +39,7 @@ def load_aul(folder: Path, *, twins: bool = True) -> TrainingSet:
     entries = _annotations(folder / "annotations.json")
     samples = [_sample(folder, name, entry) for name, entry in sorted(entries.items())]
     if twins:
-        groups = remembered((sample.sha256 for sample in samples), "aul", lambda: _groups(samples))
+        groups = remembered(_hashes(folder, samples), "frames", lambda: _groups(samples))
         samples = [_grouped(sample, group) for sample, group in zip(samples, groups, strict=True)]
     read = TrainingSet("aul", folder, tuple(samples), LICENCE, CITATION, tuple(_warnings(samples)))
     return audit(read, label="finding", classes=CLASSES)
@@ -87,6 +88,11 @@ def _check_mass(path: Path, labels: Labels, outlines: Mapping[str, NDArray[np.fl
     for name, polygon in outlines.items():
         if not filled(polygon, size).any():
             raise SteatoscopeError("E_ANNOTATION", path=str(path), cause=f"The outline '{name}' lies off the image.")
+
+
+def _hashes(folder: Path, samples: Sequence[Sample]) -> list[str]:
+    """What the groups depend on: the images, and the annotations with the sectors."""
+    return [sha256_file(folder / "annotations.json"), *(sample.sha256 for sample in samples)]
 
 
 def _groups(samples: Sequence[Sample]) -> list[int]:

@@ -20,7 +20,7 @@ KNOWN_SET: Final = "95241df731e7e9c4d1a88e855db9bd6378e6e0770e44bbefa99787106e3b
 _STARTS: Final = (0, 61, 88, 108, 143, 180, 223, 259, 302, 324, 358, 384, 412, 442, 469)
 """Numbers of the files at which another subject begins. The files are in the order of subjects, slices sorted by
 name within; read by eye from the slices in order, undecided borders left out, so that a block holds one subject or
-two. No pair of look-alikes lies in two blocks."""
+two. Of the 409 pairs of slices with a correlation above 0.86 none lies in two blocks."""
 
 
 def load_chaos_t1(folder: Path) -> TrainingSet:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.training.sets import Sample, TrainingSet
 
 Indices = NDArray[np.intp]
+Strata = Sequence[Any] | NDArray[Any]
 _REGRESSION_BINS: Final = 4
 _MIN_FOLDS: Final = 2
 
@@ -48,15 +49,15 @@ def check_no_leak(train: Sequence[Sample], test: Sequence[Sample]) -> None:
                 raise _leak(sample, f"The {what} {value} is in the training and in the test part.")
 
 
-def hold_out(data: TrainingSet, share: float = 0.2, *, strata: Sequence[Any] | None = None, seed: int = 0) -> Split:
+def hold_out(data: TrainingSet, share: float = 0.2, *, strata: Strata | None = None, seed: int = 0) -> Split:
     """One split with about ``share`` of the groups on the test side: one of round(1 / share) folds.
 
     Raises E_SUBJECTS, E_LEAK.
     """
-    return next(k_fold(data, max(_MIN_FOLDS, round(1 / share)), strata=strata, seed=seed))
+    return k_fold(data, max(_MIN_FOLDS, round(1 / share)), strata=strata, seed=seed)[0]
 
 
-def k_fold(data: TrainingSet, folds: int, *, strata: Sequence[Any] | None = None, seed: int = 0) -> Iterator[Split]:
+def k_fold(data: TrainingSet, folds: int, *, strata: Strata | None = None, seed: int = 0) -> tuple[Split, ...]:
     """Folds by group, their sizes alike, and their classes too where ``strata`` gives every sample's class or value.
 
     Numbers with more than ten distinct values are cut into quartiles first. Deterministic for a seed. Raises
@@ -75,37 +76,37 @@ def k_fold(data: TrainingSet, folds: int, *, strata: Sequence[Any] | None = None
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
             drawn = list(kinds.split(groups, classes, groups))
-    for train, test in drawn:
-        if test.size:
-            yield _checked(data, train, test)
+    return tuple(_checked(data, train, test) for train, test in drawn if test.size)
 
 
-def leave_one_out(data: TrainingSet) -> Iterator[Split]:
+def leave_one_out(data: TrainingSet) -> tuple[Split, ...]:
     """Every group once the test part, in sorted order of their names. Raises E_SUBJECTS, E_LEAK."""
     _require_groups(data, _MIN_FOLDS)
-    for group in np.unique(data.groups):
-        yield _checked(data, np.flatnonzero(data.groups != group), np.flatnonzero(data.groups == group))
+    groups = data.groups
+    return tuple(
+        _checked(data, np.flatnonzero(groups != group), np.flatnonzero(groups == group)) for group in np.unique(groups)
+    )
 
 
 def nested(
-    data: TrainingSet, outer: int, inner: int, *, strata: Sequence[Any] | None = None, seed: int = 0
-) -> Iterator[NestedSplit]:
+    data: TrainingSet, outer: int, inner: int, *, strata: Strata | None = None, seed: int = 0
+) -> tuple[NestedSplit, ...]:
     """Outer folds (0: leave one group out), each with ``inner`` folds of its training side.
 
     Raises E_SUBJECTS, E_LEAK.
     """
     known = None if strata is None else binned(strata)
-    for split in leave_one_out(data) if outer == 0 else k_fold(data, outer, strata=known, seed=seed):
-        part = data.subset(split.train)
-        classes = None if known is None else known[split.train]
-        inside = [
-            Split(split.train[fold.train], split.train[fold.test])
-            for fold in k_fold(part, inner, strata=classes, seed=seed + 1)
-        ]
-        yield NestedSplit(split, tuple(inside))
+    splits = leave_one_out(data) if outer == 0 else k_fold(data, outer, strata=known, seed=seed)
+    return tuple(NestedSplit(split, _inside(data, split, inner, known, seed + 1)) for split in splits)
 
 
-def binned(values: Sequence[Any] | NDArray[Any], most: int = 10) -> NDArray[Any]:
+def _inside(data: TrainingSet, split: Split, folds: int, strata: Strata | None, seed: int) -> tuple[Split, ...]:
+    classes = None if strata is None else np.asarray(strata)[split.train]
+    drawn = k_fold(data.subset(split.train), folds, strata=classes, seed=seed)
+    return tuple(Split(split.train[fold.train], split.train[fold.test]) for fold in drawn)
+
+
+def binned(values: Strata, most: int = 10) -> NDArray[Any]:
     """Classes as they are; numbers with more than ``most`` distinct values as their quartile (0-3)."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or np.unique(array).size <= most:

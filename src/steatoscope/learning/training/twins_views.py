@@ -88,7 +88,7 @@ def _posed(image: NDArray[Any], angle: float, scale: float) -> NDArray[np.float3
     soft = cv2.GaussianBlur(grey * body, (0, 0), 0.5 / zoom)
     small = cv2.warpAffine(soft, move, (BODY_SIDE, BODY_SIDE), flags=cv2.INTER_LINEAR)
     fine = np.asarray(small - _smooth(small), dtype=np.float32)
-    return fine - fine.mean()
+    return np.asarray(fine - fine.mean(), dtype=np.float32)
 
 
 def _body(image: NDArray[Any]) -> NDArray[np.uint8]:
