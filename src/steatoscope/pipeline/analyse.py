@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steatoscope import __version__
-from steatoscope.core.errors import EXIT_REFUSED, SteatoscopeError, warning
+from steatoscope.core.errors import EXIT_REFUSED, SteatoscopeError, UsageError, warning
 from steatoscope.core.image import CTScan, MRScan, Study
 from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
@@ -43,7 +43,9 @@ def analyse(paths: Sequence[Path], options: AnalyseOptions, ports: Ports, tracke
 
 
 def analyse_study(study: Study, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Outcome:
-    """Analyse a study that is already in memory."""
+    """Analyse a study that is already in memory; raises UsageError where the chosen model is for another modality."""
+    if ports.modality is not None and ports.modality != study.scan.modality:
+        raise UsageError(f"the model {options.model!r} is for {ports.modality}, the study is {study.scan.modality}")
     return _outcome(study, _age_gate(_measure(study, options, ports, tracker), study, options), options, tracker)
 
 

@@ -49,6 +49,8 @@ def judge(estimate: FatEstimate, options: AnalyseOptions) -> Judgement:
     """Grade an estimate by the profile of its scale and compare it with earlier reports."""
     profile = profile_for_scale(estimate.scale, options.profile)
     grade = grade_part(estimate.value_percent, estimate.sd, profile, options.level, estimate.probabilities)
+    if estimate.grade_set is not None:
+        grade = grade.model_copy(update={"set": list(estimate.grade_set), "level": estimate.level})
     change = change_from_reports(estimate.value_percent, estimate.scale, estimate.method, options.previous)
     near = borderline(estimate.value_percent, grade.profile, _coefficient(estimate))
     return Judgement(grade, estimate.steatosis or _steatosis(grade.probabilities), change, (near,) if near else ())
@@ -68,7 +70,7 @@ def _steatosis(probabilities: Mapping[str, float]) -> SteatosisPart:
 
 
 def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_ms: Mapping[str, float]) -> Report:
-    """The report of one study; a refusal withholds fat, steatosis, grade, fatty area and baseline."""
+    """The report of one study; a refusal withholds fat, steatosis, grade, fatty area, fat regions and baseline."""
     refused = findings.refusal is not None or findings.fat is None
     judgement = judge(findings.fat, options) if findings.fat is not None and not refused else None
     form = (warning("W_CLINICAL"),) if set(options.clinical) - {"age_years", "sex"} else ()
@@ -86,8 +88,8 @@ def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_
         "grade": judgement.grade if judgement else None,
         "fatty_area": None if refused else findings.fatty_area,
         "segmentation": findings.segmentation,
-        "regions": [] if refused else list(findings.regions),
-        "lesion": None,
+        "regions": [part for part in findings.regions if part.kind == "lesion" or not refused],
+        "lesion": findings.lesion,
         "measurements": [_measurement_part(m) for m in findings.measurements],
         "baseline": None if refused else findings.baseline,
         "change": judgement.change if judgement else None,

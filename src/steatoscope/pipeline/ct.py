@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from steatoscope.pipeline.findings import FatEstimate, Findings
 from steatoscope.pipeline.methods import equation_part, mask_note
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.organs import given_mask, mask_files, volume_segmentation, with_liver
-from steatoscope.pipeline.ports import Organs, Ports
+from steatoscope.pipeline.ports import FocalFindings, Organs, Ports
 from steatoscope.pipeline.progress import Tracker
 from steatoscope.science.clinical.baseline import ct_baseline
 from steatoscope.science.clinical.fatty_area import fatty_area
@@ -39,6 +39,7 @@ class _CTCase:
     gates: GateResult
     result: CTMeasurement | None
     refusal: SteatoscopeError | None
+    focal: FocalFindings = field(default_factory=FocalFindings)
 
 
 def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
@@ -52,6 +53,9 @@ def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports
         gates = check_gates(scan.facts, _organ_hu(organs))
     with tracker.stage("measure"):
         case = _measured(scan, organs, gates, options, gappy=bool(study.source.get("gappy")))
+    if organs.liver is not None:
+        with tracker.stage("localise"):
+            case = replace(case, focal=ports.ct_focal(scan.volume, organs))
     if case.refusal is not None or case.result is None or organs.liver is None:
         return _refused(case)
     profile = profile_named(profile_for_scale(SCALE, options.profile))
@@ -106,10 +110,14 @@ def _refused(case: _CTCase) -> Findings:
         notes=_notes(case),
         refusal=case.refusal,
         category=category(liver_hu, case.gates.phase) if enhanced else None,
-        models=(case.organs.model,) if case.organs.model else (),
-        pictures=volume_pictures(case.scan.volume, case.organs, window),
+        regions=case.focal.regions,
+        lesion=case.focal.lesion,
+        models=_models(case),
+        pictures=volume_pictures(
+            case.scan.volume, case.organs, window, regions=case.focal.regions, lesions=case.focal.masks
+        ),
         geometry=case.scan.volume.geometry,
-        masks=mask_files(case.organs),
+        masks=mask_files(case.organs, case.focal.masks),
         config=_acquisition(case),
     )
 
@@ -117,20 +125,30 @@ def _refused(case: _CTCase) -> Findings:
 def _accepted(
     case: _CTCase, result: CTMeasurement, fat: Volume, regions: tuple[RegionPart, ...], area: FattyAreaPart | None
 ) -> Findings:
-    volume = case.scan.volume
+    volume, focal = case.scan.volume, case.focal
+    shown = (*focal.regions, *regions)
     return Findings(
         fat=_estimate(result),
         measurements=(*measurements(result), *_raw_values(result)),
         segmentation=volume_segmentation(case.organs, volume.geometry, whole=_whole(case)),
         fatty_area=area,
-        regions=regions,
+        regions=shown,
+        lesion=focal.lesion,
         notes=_notes(case),
         baseline=ct_baseline(result.liver.median, result.fat.value_percent),
         explanation=ExplanationPart(heatmap="map-fat.nii.gz", contributions=[]),
-        models=_models(case.organs, result),
-        pictures=volume_pictures(volume, case.organs, WINDOW_HU, heat=fat.data, heat_title=HEAT_TITLE, regions=regions),
+        models=(*_models(case), equation_part(result.fat.equation)),
+        pictures=volume_pictures(
+            volume,
+            case.organs,
+            WINDOW_HU,
+            heat=fat.data,
+            heat_title=HEAT_TITLE,
+            regions=shown,
+            lesions=focal.masks,
+        ),
         geometry=volume.geometry,
-        masks=mask_files(case.organs),
+        masks=mask_files(case.organs, focal.masks),
         maps={"fat": fat},
         config={"equation": result.fat.equation, **_acquisition(case)},
     )
@@ -175,5 +193,5 @@ def _raw_values(result: CTMeasurement) -> tuple[Measurement, ...]:
     return tuple(Measurement(f"ct_fat_{name}", value, "%", f"{name}, not clamped") for name, value in named.items())
 
 
-def _models(organs: Organs, result: CTMeasurement) -> tuple[ModelPart, ...]:
-    return (*((organs.model,) if organs.model else ()), equation_part(result.fat.equation))
+def _models(case: _CTCase) -> tuple[ModelPart, ...]:
+    return tuple(part for part in (case.organs.model, case.focal.model) if part is not None)

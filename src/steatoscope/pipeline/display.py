@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +59,16 @@ def volume_pictures(
     heat: NDArray[np.float32] | None = None,
     heat_title: str = "",
     regions: Sequence[RegionPart] = (),
+    lesions: Mapping[int, Mask] | None = None,
 ) -> tuple[Picture, ...]:
-    """Pictures of the chosen slices of a volume with organs, a local map (percent) and region boxes."""
+    """Pictures of the chosen slices of a volume with organs, a local map (percent), region boxes and lesion masks.
+
+    The slice of the surest focal region is among them.
+    """
     spacing = volume.geometry.spacing
-    count = volume.data.shape[0]
+    count, planes = volume.data.shape[0], lesions or {}
+    focal = sorted((region for region in regions if region.kind == "lesion"), key=lambda region: -region.score)
+    picks = sorted({*chosen_slices(organs.liver, count), *(region.box[4] for region in focal[:1])})
     return tuple(
         Picture(
             title=f"Slice {index + 1} of {count}",
@@ -72,11 +78,12 @@ def volume_pictures(
             kidney=_plane(organs.kidney, index),
             heat=None if heat is None else heat[index],
             heat_title=heat_title,
+            lesions=planes.get(index),
             boxes=tuple((r.kind, r.box[:4], r.score) for r in regions if r.box[4] == index),
             pixel_aspect=spacing[1] / spacing[2],
             flip=flips(volume.geometry),
         )
-        for index in chosen_slices(organs.liver, count)
+        for index in picks
     )
 
 

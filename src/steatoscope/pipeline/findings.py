@@ -14,6 +14,7 @@ from steatoscope.core.report import (
     CategoryPart,
     ExplanationPart,
     FattyAreaPart,
+    LesionPart,
     ModelPart,
     PdffEquivalent,
     RegionPart,
@@ -28,7 +29,7 @@ class FatEstimate:
     """A fat value in percent on ``scale`` with its interval bounds at ``level`` and a Normal ``sd`` in points.
 
     ``probabilities`` are the four grade probabilities where a model gives its own; None means Normal error around the
-    value. ``steatosis`` likewise.
+    value. ``steatosis`` and ``grade_set`` (labels that together hold at ``level``) likewise.
     """
 
     value_percent: float
@@ -42,6 +43,7 @@ class FatEstimate:
     pdff_equivalent: PdffEquivalent | None = None
     probabilities: Mapping[str, float] | None = None
     steatosis: SteatosisPart | None = None
+    grade_set: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,7 @@ class Findings:
     segmentation: SegmentationPart = field(default_factory=SegmentationPart)
     fatty_area: FattyAreaPart | None = None
     regions: tuple[RegionPart, ...] = ()
+    lesion: LesionPart | None = None
     notes: tuple[QualityCode, ...] = ()
     refusal: SteatoscopeError | None = None
     category: CategoryPart | None = None

@@ -27,7 +27,7 @@ def equation_part(name: str) -> ModelPart:
 
 
 def mask_note(organs: Organs) -> tuple[QualityCode, ...]:
-    """``W_MASK`` where a classical method without a model found the liver."""
+    """``W_MASK`` where a classical method without a network found the liver."""
     if organs.liver is None or organs.model is not None or organs.method == "given mask":
         return ()
-    return (warning("W_MASK", f"Confidence {organs.confidence:.0%}."),)
+    return (warning("W_MASK", f"It was found by a classical method, confidence {organs.confidence:.0%}."),)

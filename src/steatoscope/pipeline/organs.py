@@ -30,7 +30,17 @@ def with_liver(organs: Organs, liver: Mask) -> Organs:
     """The organs with the user's own liver (none, where that mask is empty); over the spleen, the liver wins."""
     spleen = None if organs.spleen is None else organs.spleen & ~liver
     found = liver if liver.any() else None
-    return replace(organs, liver=found, spleen=spleen, method="given mask", confidence=1.0, notes=())
+    beside = organs.neighbours or organs.method
+    return replace(
+        organs,
+        liver=found,
+        spleen=spleen,
+        method="given mask",
+        neighbours=beside,
+        confidence=1.0,
+        notes=(),
+        model=None,
+    )
 
 
 def partial_coverage(liver: Mask, geometry: Geometry, source: Mapping[str, Any]) -> QualityCode | None:
@@ -66,14 +76,21 @@ def volume_part(mask: Mask | None, name: str, geometry: Geometry, *, whole: bool
 
 def volume_segmentation(organs: Organs, geometry: Geometry, *, whole: bool) -> SegmentationPart:
     """Liver, spleen and kidney of a volume as a part of the report."""
-    parts = {
-        name: volume_part(mask, name, geometry, whole=whole, method=organs.method)
-        for name, mask in (("liver", organs.liver), ("spleen", organs.spleen), ("kidney", organs.kidney))
-    }
+    beside = organs.neighbours or organs.method
+    found = (
+        ("liver", organs.liver, organs.method),
+        ("spleen", organs.spleen, beside),
+        ("kidney", organs.kidney, beside),
+    )
+    parts = {name: volume_part(mask, name, geometry, whole=whole, method=method) for name, mask, method in found}
     return SegmentationPart(**parts)
 
 
-def mask_files(organs: Organs) -> dict[str, Mask]:
-    """The masks to write, by organ name."""
+def mask_files(organs: Organs, lesions: Mapping[int, Mask] | None = None) -> dict[str, Mask]:
+    """The masks to write, by organ name; focal regions, given slice by slice, become one mask of the liver's shape."""
     named = {"liver": organs.liver, "spleen": organs.spleen, "kidney": organs.kidney}
+    if lesions and organs.liver is not None:
+        named["lesion"] = np.zeros_like(organs.liver)
+        for index, plane in lesions.items():
+            named["lesion"][index] = plane
     return {name: mask for name, mask in named.items() if mask is not None and bool(np.any(mask))}

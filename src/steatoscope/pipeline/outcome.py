@@ -19,9 +19,10 @@ class Picture:
     """One display image with what was found on it, all of shape (rows, columns).
 
     ``grey`` is uint8 for display only (windowed, never measured on), oriented as stored. ``sector`` is the ultrasound
-    scan sector, where that and no organ outline is what was measured. ``heat`` is a map such as
-    local fat percent (NaN where undefined). ``pixel_aspect`` is row spacing over column spacing.
-    ``flip`` tells which axes to turn so that the picture stands as a radiologist expects it.
+    scan sector, where that and no organ outline is what was measured; ``lesions`` are the masks of focal regions.
+    ``heat`` is a map such as local fat percent (NaN where undefined). ``sites`` are named boxes (x0, y0, x1, y1) where
+    a value was read. ``pixel_aspect`` is row spacing over column spacing. ``flip`` tells which axes to turn so that
+    the picture stands as a radiologist expects it.
     """
 
     title: str
@@ -30,10 +31,12 @@ class Picture:
     spleen: Mask | None = None
     kidney: Mask | None = None
     sector: Mask | None = None
+    lesions: Mask | None = None
     heat: NDArray[np.float32] | None = None
     heat_title: str = ""
     heat_range: tuple[float, float] = (0.0, 40.0)
     boxes: tuple[tuple[Literal["fatty", "spared", "lesion"], tuple[int, int, int, int], float], ...] = ()
+    sites: tuple[tuple[str, tuple[int, int, int, int]], ...] = ()
     pixel_aspect: float = 1.0
     flip: tuple[bool, bool] = (False, False)
 

@@ -1,6 +1,6 @@
 """Ports: what the analysis asks of segmenters, localisers, graders and explainers.
 
-Classical adapters stand behind them now; learned ones take the same places.
+Learned and classical adapters stand behind them; the composition root chooses.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import QualityCode
-from steatoscope.core.image import Mask, Volume
-from steatoscope.core.report import Contribution, ModelPart, RegionPart
+from steatoscope.core.image import Mask, Modality, Volume
+from steatoscope.core.measurement import Measurement
+from steatoscope.core.report import Contribution, LesionPart, ModelPart, RegionPart
 from steatoscope.pipeline.findings import FatEstimate
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ class Organs:
     """Organs found in one scan: masks in the scan's own grid (None: not found) and how they were found.
 
     ``hu`` holds median attenuations of organs in view (aorta, spleen, kidney, portal, liver) for the contrast gate;
-    ``confidence`` lies in 0-1.
+    ``confidence`` lies in 0-1. ``method`` and ``model`` are the liver's; ``neighbours`` says how spleen and kidney were
+    found where that was another way.
     """
 
     liver: Mask | None
@@ -39,6 +41,7 @@ class Organs:
     confidence: float = 1.0
     notes: tuple[QualityCode, ...] = ()
     model: ModelPart | None = None
+    neighbours: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,17 +59,55 @@ class PreparedView:
     chosen: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a value was read: its name, box (x0, y0, x1, y1) in pixels, and place of the frame in the view's frames."""
+
+    name: str
+    box: tuple[int, int, int, int]
+    frame: int
+
+
+@dataclass(frozen=True, eq=False)
+class ViewReading:
+    """What a grader says of one view: its map (rows, columns; NaN where undefined), values, and where they were read.
+
+    ``kidney`` says whether a kidney is in view; None where the grader does not look for one.
+    """
+
+    heat: NDArray[np.float32] | None = None
+    measurements: tuple[Measurement, ...] = ()
+    sites: tuple[Site, ...] = ()
+    kidney: bool | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class UltrasoundReading:
-    """A grader's answer for one patient: the estimate, why, and how far the images lie from its training data."""
+    """A grader's answer for one patient: the estimate, why, and how far the images lie from its training data.
+
+    ``views`` has one reading for each view, in order.
+    """
 
     estimate: FatEstimate
     contributions: tuple[Contribution, ...]
-    heat: NDArray[np.float32] | None
+    views: tuple[ViewReading, ...]
     out_of_distribution: bool
     notes: tuple[QualityCode, ...]
     model: ModelPart
     baseline_z: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FocalFindings:
+    """Focal regions of one view or volume; ``masks`` (rows, columns) by slice or by frame of the clip.
+
+    ``lesion`` is a class, None wherever no claim is made.
+    """
+
+    regions: tuple[RegionPart, ...] = ()
+    masks: Mapping[int, Mask] = field(default_factory=dict)
+    lesion: LesionPart | None = None
+    model: ModelPart | None = None
 
 
 class CTSegmenter(Protocol):
@@ -97,6 +138,20 @@ class Localiser(Protocol):
         """Regions as boxes in pixels with a score."""
 
 
+class UltrasoundFocal(Protocol):
+    """Finds focal regions on a B-mode view."""
+
+    def __call__(self, view: PreparedView, organs: Organs) -> FocalFindings:
+        """Regions within the liver; frames are numbered as in the clip."""
+
+
+class CTFocal(Protocol):
+    """Finds focal regions on a CT volume."""
+
+    def __call__(self, volume: Volume, organs: Organs) -> FocalFindings:
+        """Regions within the liver; their box names the slice where they are largest."""
+
+
 class UltrasoundGrader(Protocol):
     """Reads the fat content of one patient from prepared views."""
 
@@ -106,10 +161,16 @@ class UltrasoundGrader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Ports:
-    """The adapters of one analysis, wired by the composition root."""
+    """The adapters of one analysis, wired by the composition root.
+
+    ``modality`` is that of a model which the caller chose by name: studies of another modality are wrong usage.
+    """
 
     ct_segmenter: CTSegmenter
     mr_segmenter: MRSegmenter
     us_segmenter: UltrasoundSegmenter
     localiser: Localiser
     us_grader: UltrasoundGrader
+    us_focal: UltrasoundFocal
+    ct_focal: CTFocal
+    modality: Modality | None = None

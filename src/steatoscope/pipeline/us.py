@@ -1,36 +1,40 @@
-"""Ultrasound: the scan sector, frames that stand for the clip, and the model's reading of the patient."""
+"""Ultrasound: outlines and focal regions of every view, and the model's reading of the patient."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
-from steatoscope.core.image import Mask, Study, USScan, USView
+from steatoscope.core.image import Mask, Study, USScan
 from steatoscope.core.measurement import Measurement
-from steatoscope.core.report import BaselinePart, ExplanationPart, SegmentationPart, SegmentPart
+from steatoscope.core.report import BaselinePart, ExplanationPart, LesionPart, ModelPart
 from steatoscope.imaging.io.masks import read_liver_mask
-from steatoscope.imaging.preprocess.us_clean import tissue_mask
-from steatoscope.imaging.preprocess.us_frames import select_frames
-from steatoscope.imaging.preprocess.us_sector import find_sector
 from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.options import AnalyseOptions
-from steatoscope.pipeline.outcome import Picture
-from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, Ports, PreparedView, UltrasoundReading
+from steatoscope.pipeline.ports import (
+    SECTOR_METHOD,
+    FocalFindings,
+    Organs,
+    Ports,
+    PreparedView,
+    UltrasoundReading,
+)
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation
+from steatoscope.pipeline.us_views import prepare_view
 from steatoscope.science.quantify.us_quantify import measure_us
-
-HEAT_TITLE = "Where the estimate comes from, points of fat"
 
 
 @dataclass(frozen=True, eq=False)
 class _USCase:
-    """What the stages know: views that can be read, their organs, the reading, and why there is none."""
+    """What the stages know: views that can be read, what was found on them, the reading, and why there is none."""
 
     views: tuple[PreparedView, ...]
     organs: tuple[Organs, ...]
+    focal: tuple[FocalFindings, ...]
     reading: UltrasoundReading | None
     refusal: SteatoscopeError | None
     notes: tuple[QualityCode, ...]
@@ -46,27 +50,13 @@ def analyse_us(study: Study, scan: USScan, options: AnalyseOptions, ports: Ports
         organs = tuple(ports.us_segmenter(view) for view in views)
         if options.liver_mask is not None and views:
             organs = _with_given(organs, read_liver_mask(options.liver_mask, scan), views)
-    with tracker.stage("measure"):
+    with tracker.stage("grade"):
         case = _read(views, organs, notes, options, ports)
-        values = tuple(m for pair in _pairs(case) for m in _measured(*pair, many=len(views) > 1))
+    with tracker.stage("localise"):
+        case = replace(case, focal=_focal(case, ports))
+    with tracker.stage("measure"):
+        values = tuple(value for number in range(len(views)) for value in _measured(case, number))
     return _findings(case, values)
-
-
-def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, ...]]:
-    """A view ready to be read, with remarks; None where it shows no scan sector or only coloured frames."""
-    notes = () if view.clip.pixel_mm is not None else (warning("W_SPACING"),)
-    sector = find_sector(view.clip)
-    if sector is None:
-        return None, notes
-    choice = select_frames(view.clip, sector)
-    frames = choice.frames(view.clip)
-    if choice.coloured.size:
-        notes = (*notes, warning("W_OOD", f"{choice.coloured.size} frames with colour were left out."))
-    if not frames.shape[0]:
-        return None, notes
-    chosen = tuple(int(k) for k in choice.indices)
-    tissue = tissue_mask(frames, sector)
-    return PreparedView(view.name, frames, sector, tissue, view.clip.pixel_mm, chosen), notes
 
 
 def _with_given(organs: tuple[Organs, ...], mask: Mask, views: tuple[PreparedView, ...]) -> tuple[Organs, ...]:
@@ -93,66 +83,80 @@ def _read(
     ports: Ports,
 ) -> _USCase:
     if not views:
-        return _USCase(views, organs, None, SteatoscopeError("E_OOD", cause="No B-mode scan sector was found."), notes)
+        fault = SteatoscopeError("E_OOD", cause="No B-mode scan sector was found.")
+        return _USCase(views, organs, (), None, fault, notes)
     if all(organ.liver is None for organ in organs):
-        return _USCase(
-            views, organs, None, SteatoscopeError("E_NOLIVER", cause="The given mask holds no tissue."), notes
-        )
+        fault = SteatoscopeError("E_NOLIVER", cause="The given mask holds no tissue.")
+        return _USCase(views, organs, (), None, fault, notes)
     notes = (*notes, *(note for organ in organs for note in organ.notes))
     reading = ports.us_grader(views, options.level)
     refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
-    return _USCase(views, organs, reading, refusal, (*notes, *reading.notes))
+    kidneys = [one.kidney for one in reading.views]
+    unseen = (warning("W_KIDNEY"),) if False in kidneys and True not in kidneys else ()
+    return _USCase(views, organs, (), reading, refusal, (*notes, *reading.notes, *unseen))
 
 
-def _measured(view: PreparedView, organ: Organs, *, many: bool) -> tuple[Measurement, ...]:
-    if organ.liver is None:
-        return ()
-    found = measure_us(view.frames, view.sector, view.tissue & organ.liver[0], view.pixel_mm)
-    if not many or view.name is None:
+def _focal(case: _USCase, ports: Ports) -> tuple[FocalFindings, ...]:
+    """Focal regions of every view; none are sought on pictures that the grader calls foreign."""
+    if case.refusal is not None:
+        return tuple(FocalFindings() for _ in case.views)
+    return tuple(ports.us_focal(view, organ) for view, organ in zip(case.views, case.organs, strict=True))
+
+
+def _measured(case: _USCase, number: int) -> tuple[Measurement, ...]:
+    """The values of one view: within the liver, and what the grader read; names carry the view where there are many."""
+    view, organ = case.views[number], case.organs[number]
+    found: tuple[Measurement, ...] = ()
+    if case.reading is not None and case.refusal is None:
+        found = case.reading.views[number].measurements
+    if organ.liver is not None:
+        found = (*found, *measure_us(view.frames, view.sector, view.tissue & organ.liver[0], view.pixel_mm))
+    if len(case.views) == 1 or view.name is None:
         return found
-    return tuple(
-        Measurement(f"{m.name}_{view.name.lower()}", m.value, m.unit, m.method, m.interval, m.quality) for m in found
-    )
+    return tuple(replace(value, name=f"{value.name}_{view.name.lower()}") for value in found)
 
 
 def _findings(case: _USCase, values: tuple[Measurement, ...]) -> Findings:
-    reading = case.reading
-    accepted = reading is not None and case.refusal is None
+    accepted = case.reading if case.refusal is None else None
+    shown = _shown(case, accepted)
     return Findings(
-        fat=reading.estimate if accepted and reading else None,
+        fat=accepted.estimate if accepted else None,
         measurements=values,
-        segmentation=_segmentation(case),
+        segmentation=segmentation(shown),
+        regions=tuple(region for focal in case.focal for region in focal.regions),
+        lesion=_surest(case.focal),
         notes=case.notes,
         refusal=case.refusal,
-        baseline=_baseline(reading) if accepted and reading else None,
-        explanation=_explanation(reading) if accepted and reading else None,
-        models=(reading.model,) if reading else (),
-        pictures=_pictures(case, reading if accepted else None),
+        baseline=_baseline(accepted) if accepted else None,
+        explanation=_explanation(accepted) if accepted else None,
+        models=_models(case),
+        pictures=pictures(shown),
         geometry=None,
-        masks={_name(view, k): o.liver for k, (view, o) in enumerate(_pairs(case)) if o.liver is not None},
+        masks=mask_files(shown),
         config={"frames": {view.name or str(k): list(view.chosen) for k, view in enumerate(case.views)}},
     )
 
 
-def _pairs(case: _USCase) -> list[tuple[PreparedView, Organs]]:
-    return list(zip(case.views, case.organs, strict=True))
+def _shown(case: _USCase, accepted: UltrasoundReading | None) -> list[ShownView]:
+    focal = case.focal or tuple(FocalFindings() for _ in case.views)
+    readings = accepted.views if accepted else tuple(None for _ in case.views)
+    return [ShownView(*parts) for parts in zip(case.views, case.organs, focal, readings, strict=True)]
 
 
-def _name(view: PreparedView, number: int) -> str:
-    return "liver" if number == 0 else f"liver-{(view.name or str(number)).lower()}"
+def _surest(focal: Sequence[FocalFindings]) -> LesionPart | None:
+    """The class told with the highest probability over the views, or None."""
+    claims = [found.lesion for found in focal if found.lesion is not None]
+    return max(claims, key=lambda part: part.probabilities[part.label], default=None)
 
 
-def _segmentation(case: _USCase) -> SegmentationPart:
-    if not case.organs or case.organs[0].liver is None:
-        return SegmentationPart()
-    view, organ = case.views[0], case.organs[0]
-    share = float(organ.liver.sum()) / float(max(view.sector.mask.sum(), 1)) if organ.liver is not None else 0.0
-    area = None
-    if view.pixel_mm is not None and organ.liver is not None:
-        area = float(organ.liver.sum()) * view.pixel_mm[0] * view.pixel_mm[1]
-    return SegmentationPart(
-        liver=SegmentPart(mask="mask-liver.png", area_mm2=area, fraction_of_view=round(share, 6), method=organ.method)
-    )
+def _models(case: _USCase) -> tuple[ModelPart, ...]:
+    """The models that took part, each once."""
+    parts = [
+        *((case.reading.model,) if case.reading else ()),
+        *(organ.model for organ in case.organs if organ.model is not None and organ.method != SECTOR_METHOD),
+        *(found.model for found in case.focal if found.model is not None),
+    ]
+    return tuple({part.name: part for part in parts}.values())
 
 
 def _baseline(reading: UltrasoundReading) -> BaselinePart | None:
@@ -171,36 +175,5 @@ def _baseline(reading: UltrasoundReading) -> BaselinePart | None:
 
 
 def _explanation(reading: UltrasoundReading) -> ExplanationPart:
-    return ExplanationPart(
-        heatmap="overlay.png" if reading.heat is not None else None, contributions=list(reading.contributions)
-    )
-
-
-def _pictures(case: _USCase, reading: UltrasoundReading | None) -> tuple[Picture, ...]:
-    pictures = []
-    for number, (view, organ) in enumerate(_pairs(case)):
-        heat = reading.heat if reading is not None and number == 0 else None
-        outlined = organ.method != SECTOR_METHOD
-        rows, columns = view.pixel_mm or (1.0, 1.0)
-        title = f"View {view.name}, frame {view.chosen[0] + 1}" if view.name else f"Frame {view.chosen[0] + 1}"
-        pictures.append(
-            Picture(
-                title=title,
-                grey=np.where(view.sector.mask, view.frames[0], 0).astype(np.uint8),
-                liver=organ.liver[0] if outlined and organ.liver is not None else None,
-                sector=None if outlined else view.sector.mask,
-                heat=heat,
-                heat_title=HEAT_TITLE,
-                heat_range=_symmetric_range(heat),
-                pixel_aspect=rows / columns,
-            )
-        )
-    return tuple(pictures)
-
-
-def _symmetric_range(heat: NDArray[np.float32] | None) -> tuple[float, float]:
-    """Limits of the colour scale around 0, a whole number of steps of 5 points."""
-    if heat is None or not np.isfinite(heat).any():
-        return -5.0, 5.0
-    reach = 5.0 * max(1.0, float(np.ceil(np.nanmax(np.abs(heat)) / 5.0)))
-    return -reach, reach
+    mapped = any(view.heat is not None for view in reading.views)
+    return ExplanationPart(heatmap="overlay.png" if mapped else None, contributions=list(reading.contributions))

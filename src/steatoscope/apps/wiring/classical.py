@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
-from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, PreparedView
+from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, PreparedView
+
+CLASSICAL_CT = "classical: attenuation, position and morphology"
+CLASSICAL_MR = "classical: signal, fat map, position and morphology"
 
 
 def ct_segmenter(volume: Volume) -> Organs:
@@ -19,10 +22,10 @@ def ct_segmenter(volume: Volume) -> Organs:
         liver=found.liver,
         spleen=found.spleen,
         kidney=found.kidney,
-        method="classical: attenuation, position and morphology",
+        method=CLASSICAL_CT,
         hu=found.hu,
         confidence=found.confidence.get("liver", 0.0),
-        notes=_mask_notes(found.notes),
+        notes=mask_notes(found.notes),
     )
 
 
@@ -33,13 +36,13 @@ def mr_segmenter(anatomy: Volume, pdff: Volume | None) -> Organs:
     found = find_mr_liver(anatomy, pdff)
     return Organs(
         liver=found.mask,
-        method="classical: signal, fat map, position and morphology",
+        method=CLASSICAL_MR,
         confidence=found.confidence,
-        notes=_mask_notes(found.notes),
+        notes=mask_notes(found.notes),
     )
 
 
-def _mask_notes(notes: Sequence[str]) -> tuple[QualityCode, ...]:
+def mask_notes(notes: Sequence[str]) -> tuple[QualityCode, ...]:
     """A segmenter's remarks as ``W_MASK``."""
     return tuple(warning("W_MASK", note) for note in notes)
 
@@ -54,3 +57,8 @@ def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequenc
     from steatoscope.science.segment.regions import fatty_regions
 
     return fatty_regions(fat_map, liver, threshold_percent)
+
+
+def no_focal(_scan: Volume | PreparedView, _organs: Organs) -> FocalFindings:
+    """Nothing is sought: for installations without a detector."""
+    return FocalFindings()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.measurement import Interval
 from steatoscope.core.report import Contribution, ModelPart, SteatosisPart
+from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
-from steatoscope.pipeline.ports import PreparedView, UltrasoundReading
+from steatoscope.pipeline.ports import PreparedView, UltrasoundReading, ViewReading
 from steatoscope.science.clinical.grades import sd_from_interval
 from steatoscope.science.clinical.scales import pdff_equivalent
 
@@ -24,17 +27,24 @@ MOST_CONTRIBUTIONS = 8
 STEATOSIS_PERCENT = 5.0
 
 
+@dataclass(frozen=True, eq=False)
 class FirstModelGrader:
-    """Reads each view with the first model and takes the mean; views unlike its training data are left out."""
+    """Reads each view with the first model and takes the mean; views unlike its training data are left out.
+
+    ``folder`` holds a model of that kind other than the shipped one.
+    """
+
+    folder: ModelFolder | None = None
 
     def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
         """The patient's reading on the histology scale; its interval is at the level of the model (0.9)."""
-        from steatoscope.learning.inference.us_first import load_us_first
+        from steatoscope.learning.inference.us_first import load_us_first, read_model
 
-        model = load_us_first()
+        model = load_us_first() if self.folder is None else read_model(self.folder)
         answers = [model.predict(view.frames, view.sector, view.pixel_mm) for view in views]
         usable = [answer for answer in answers if not answer.out_of_distribution]
-        return _reading(model, usable or answers, refused=not usable, left_out=len(answers) - len(usable))
+        reading = _reading(model, usable or answers, refused=not usable, left_out=len(answers) - len(usable))
+        return replace(reading, views=tuple(ViewReading(heat=_heat(answer)) for answer in answers))
 
 
 def _reading(
@@ -45,12 +55,19 @@ def _reading(
     return UltrasoundReading(
         estimate=_estimate(model, answers),
         contributions=tuple(_contributions(first)),
-        heat=np.where(first.heatmap == 0.0, np.nan, first.heatmap).astype(np.float32),
+        views=(),
         out_of_distribution=refused,
         notes=_notes(answers, 0 if refused else left_out),
         model=ModelPart(name=NAME, version=model.version, sha256=model.sha256, card="us-first/card.md"),
         baseline_z=round(float(np.mean(scores)), 6) if scores else None,
     )
+
+
+def _heat(answer: USFatPrediction) -> NDArray[np.float32] | None:
+    """A view's map with NaN where the model does not look; None for views that were left out."""
+    if answer.out_of_distribution:
+        return None
+    return np.where(answer.heatmap == 0.0, np.nan, answer.heatmap).astype(np.float32)
 
 
 def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEstimate:

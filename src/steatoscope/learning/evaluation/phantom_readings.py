@@ -97,7 +97,7 @@ def us_readings(subject: Subject, read_us: ReadUS) -> Iterator[list[Reading]]:
 def read_with_first_model(clip: Clip) -> float | None:
     """Fat on the histology scale by the first ultrasound model, prepared as in ``analyze``; None where refused."""
     from steatoscope.learning.inference.us_first import load_us_first
-    from steatoscope.pipeline.us import prepare_view
+    from steatoscope.pipeline.us_views import prepare_view
 
     view, _ = prepare_view(USView(None, clip))
     if view is None:
