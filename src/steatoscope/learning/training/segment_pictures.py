@@ -58,7 +58,7 @@ def us_prepared(frame: NDArray[np.uint8]) -> Prepared | None:
 def us_polygons(
     name: str, frame: NDArray[np.uint8], polygons: Mapping[str, Sequence[Sequence[float]]]
 ) -> CanvasPicture | None:
-    """A frame with polygons ``liver`` and ``mass`` (x, y in pixels); the kidney's truth is unknown."""
+    """A frame with polygons ``liver`` and ``mass`` (x, y in pixels): no kidney within them, unknown elsewhere."""
     prepared = us_prepared(frame)
     if prepared is None:
         return None
@@ -66,6 +66,7 @@ def us_polygons(
     known = np.zeros_like(masks)
     known[0] = 255 if polygons.get("liver") else 0
     known[1] = 255
+    known[2] = np.where(np.maximum(masks[0], masks[1]) > 127, 255, 0)
     return CanvasPicture(name, _uint8(prepared.grey), masks, known, _inside(prepared))
 
 
