@@ -16,12 +16,19 @@ from steatoscope.core.image import Volume
 from steatoscope.imaging.io.hashing import sha256_file
 from steatoscope.imaging.phantoms.ct import simulate_ct
 from steatoscope.imaging.phantoms.write_dicom import write_ct_series
-from steatoscope.learning.evaluation import mr_liver, segmentation_scores_cv
+from steatoscope.learning.evaluation import segmentation_scores_cv
 from steatoscope.learning.evaluation.ct_liver import BASELINE, run_ct_liver, score_ct_liver
-from steatoscope.learning.evaluation.ct_liver_data import find_slices, find_volumes, read_slice, read_volume
+from steatoscope.learning.evaluation.ct_liver_data import (
+    find_slices,
+    find_volumes,
+    lies_elsewhere,
+    read_slice,
+    read_volume,
+)
 from steatoscope.learning.evaluation.mr_liver import run_mr_liver, score_mr_liver
 from steatoscope.learning.evaluation.report import take_evidence
 from steatoscope.learning.evaluation.segmentation_scores_run import Tally, score_slices
+from steatoscope.learning.training import sets_chaos_t1
 from steatoscope.learning.training.sets import Sample
 
 
@@ -173,6 +180,8 @@ def test_volume_masks_follow_their_slices_and_both_rows_are_scored(
     figures = document["results"]["ct-segmenter"]
     assert (figures["dice"], figures["assd"], figures["hu_bias"], figures["assd_unit"]) == (1.0, 0.0, 0.0, "mm")
     assert document["results"][BASELINE]["dice"] < 0.99
+    assert not lies_elsewhere(volume, truth)
+    assert lies_elsewhere(volume, truth[:, ::-1, ::-1])
     assert document["n_images"] == len(volume.data)
     with pytest.raises(UsageError, match="cross-validation"):
         run_ct_liver(folder.parent.parent, seed=0, out=tmp_path)
@@ -204,7 +213,7 @@ def test_a_model_without_a_liver_class_is_wrong_usage(slices: Path, tmp_path: Pa
 def mr_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed in range(4):
         _write(tmp_path, f"Aug_No_{seed}.png", *_upright(seed), "Ground", "Data")
-    monkeypatch.setattr(mr_liver, "look_alikes", lambda samples: [k // 2 for k in range(len(samples))])
+    monkeypatch.setattr(sets_chaos_t1, "remembered", lambda hashes, step, compute: [0, 0, 1, 1])
     return tmp_path
 
 
@@ -212,7 +221,7 @@ def test_mr_copies_are_one_subject(mr_folder: Path, tmp_path: Path) -> None:
     document = score_mr_liver(mr_folder, FakeModel("mr-segmenter"), out=tmp_path, find=_above(100))  # type: ignore[arg-type]
     assert (document["n_subjects"], document["n_images"]) == (2, 4)
     assert document["results"]["mr-segmenter"]["dice"] == 1.0
-    assert {case["subject"] for case in document["cases"]} == {"group 0", "group 1"}
+    assert {case["subject"] for case in document["cases"]} == {"look-alike-000", "look-alike-001"}
 
 
 @pytest.mark.slow
@@ -257,3 +266,25 @@ def test_too_few_groups_for_the_folds_are_refused(mr_folder: Path, tmp_path: Pat
     pytest.importorskip("torch")
     with pytest.raises(SteatoscopeError, match="E_SUBJECTS"):
         run_mr_liver(mr_folder, seed=0, out=tmp_path)
+
+
+@pytest.mark.realdata
+def test_real_masks_lie_on_the_liver(data_dir: Path) -> None:
+    (files,) = find_volumes(data_dir / "ct" / "chaos_ct")
+    volume, truth = read_volume(files)
+    assert not lies_elsewhere(volume, truth)
+    assert np.median(volume.data[truth]) == pytest.approx(143, abs=1)
+    assert all(lies_elsewhere(volume, turned) for turned in (truth[::-1], truth[:, ::-1], truth[:, :, ::-1]))
+
+
+@pytest.mark.realdata
+def test_real_slices_lie_upright(data_dir: Path) -> None:
+    """The patient's right is on the left of the usual display, and so is most of the liver."""
+    places = []
+    for sample in find_slices(data_dir / "ct" / "msd_liver_jpg")[::25]:
+        image, mask = read_slice(sample)
+        if mask.sum() > 500:
+            body = np.flatnonzero((image > 20).any(axis=0))
+            places.append((np.nonzero(mask)[1].mean() - body[0]) / (body[-1] - body[0]))
+    assert len(places) > 10
+    assert np.mean(np.array(places) < 0.5) > 0.9

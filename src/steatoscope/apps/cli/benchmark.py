@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from steatoscope import __version__
-from steatoscope.apps.cli.extras import require_train
+from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
 from steatoscope.core.errors import SteatoscopeError, UsageError
@@ -102,7 +102,8 @@ def _run(name: str, chosen: Benchmark, data: Path | None, seed: int, out: Path, 
     if chosen.learned:
         require_train(f"benchmark {name} without --model")
         out.mkdir(parents=True, exist_ok=True)
-        return dict(_function(chosen, f"run_{name}")(data, seed=seed, out=out, quick=quick))
+        with progress_told():
+            return dict(_function(chosen, f"run_{name}")(data, seed=seed, out=out, quick=quick))
     if data is None:
         return dict(_function(chosen, f"run_{name}_benchmark")(seed=seed))
     return dict(_function(chosen, f"run_{name}")(data))

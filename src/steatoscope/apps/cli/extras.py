@@ -1,7 +1,11 @@
-"""The optional ``train`` extra: said clearly where it is missing."""
+"""The optional ``train`` extra, said clearly where it is missing, and the progress of what needs it."""
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Final
 
@@ -17,3 +21,17 @@ def require_train(what: str) -> None:
         raise UsageError(
             f"{what} needs the train extra ({', '.join(missing)} not installed): pip install 'steatoscope[train]'"
         )
+
+
+@contextmanager
+def progress_told() -> Iterator[None]:
+    """Show on stderr what training and evaluation say about their progress."""
+    log = logging.getLogger("steatoscope.learning")
+    handler, before = logging.StreamHandler(sys.stderr), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import click
 
-from steatoscope.apps.cli.extras import require_train
+from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
 from steatoscope.core.errors import SteatoscopeError, UsageError
@@ -53,7 +53,8 @@ def train(recipe: str, data: Path, out: Path, resume: bool, seed: int, steps: in
     if not resume and out.is_dir() and any(out.iterdir()):
         raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
     require_train(f"train {recipe}")
-    found = load_recipe(place)(data, out, seed=seed, steps=steps, resume=resume)
+    with progress_told():
+        found = load_recipe(place)(data, out, seed=seed, steps=steps, resume=resume)
     document = {"recipe": recipe, "seed": seed, "run": str(out), **found}
     if as_json:
         emit(document)

@@ -18,6 +18,7 @@ from steatoscope.learning.evaluation.ct_liver_data import (
     VolumeFiles,
     find_slices,
     find_volumes,
+    lies_elsewhere,
     read_slice,
     read_volume,
 )
@@ -30,6 +31,7 @@ from steatoscope.learning.evaluation.segmentation_scores_run import (
 )
 from steatoscope.learning.evaluation.unseen import unseen
 from steatoscope.learning.training.sets import Sample
+from steatoscope.learning.training.sets_liver_png import load_msd_liver
 
 if TYPE_CHECKING:
     from steatoscope.learning.model_folder import ModelFolder
@@ -55,13 +57,15 @@ def score_ct_liver(
     slices, volumes = _found(data)
     slices, volumes, left_out = _unseen(slices, volumes, model)
     tally = Tally(pictured=frozenset({model.name}))
+    doubtful: list[str] = []
     if slices:
         score_slices(tally, model.name, slices, read_slice, find_slices_liver or _slices_finder(model))
     for files in volumes:
         volume, truth = read_volume(files)
+        doubtful += [files.subject] if lies_elsewhere(volume, truth) else []
         score_volume(tally, model.name, files.subject, volume, truth, find_volume_liver or _volume_finder(model))
         score_volume(tally, BASELINE, files.subject, volume, truth, classical or _classical)
-    return document(slices, volumes, left_out, tally)
+    return document(slices, volumes, left_out, tally, doubtful)
 
 
 def run_ct_liver(data: Path, *, seed: int, out: Path, quick: bool = False) -> dict[str, Any]:
@@ -71,14 +75,16 @@ def run_ct_liver(data: Path, *, seed: int, out: Path, quick: bool = False) -> di
     """
     from steatoscope.learning.evaluation.segmentation_scores_cv import Plan, cross_validate
 
-    slices, _ = _found(data)
-    if not slices:
+    if not find_slices(data):
         raise UsageError("cross-validation needs images/ and masks/ of many volumes; score volumes with --model")
-    tally, configuration = cross_validate(slices, read_slice, "ct", Plan.of(quick), row=MODEL, seed=seed, out=out)
-    return {**document(slices, (), 0, tally), "configuration": configuration}
+    images = load_msd_liver(data)
+    tally, configuration = cross_validate(images, read_slice, "ct", Plan.of(quick), row=MODEL, seed=seed, out=out)
+    return {**document(images.samples, (), 0, tally), "configuration": configuration}
 
 
-def document(slices: Sequence[Sample], volumes: Sequence[VolumeFiles], left_out: int, tally: Tally) -> dict[str, Any]:
+def document(
+    slices: Sequence[Sample], volumes: Sequence[VolumeFiles], left_out: int, tally: Tally, doubtful: Sequence[str] = ()
+) -> dict[str, Any]:
     """The benchmark's document of all that was scored."""
     subjects = {sample.group for sample in slices} | {files.subject for files in volumes}
     results = tally.results()
@@ -92,7 +98,7 @@ def document(slices: Sequence[Sample], volumes: Sequence[VolumeFiles], left_out:
         "left_out": left_out,
         "results": results,
         "cases": tally.cases(),
-        "evidence": tally.evidence(_notes(slices, volumes)),
+        "evidence": tally.evidence([*_notes(slices, volumes), *map(_doubt, doubtful)]),
     }
 
 
@@ -133,6 +139,12 @@ def _notes(slices: Sequence[Sample], volumes: Sequence[VolumeFiles]) -> list[str
         ]
     few = ["Fewer than two volumes: no interval over volumes can be given."] if len(volumes) < 2 else []
     return [*few, "Volumes are scored as a whole, in their stored grid."]
+
+
+def _doubt(subject: str) -> str:
+    return (
+        f"The reference mask of {subject} holds HU that no liver has: it may be in another orientation than the images."
+    )
 
 
 def _slices_finder(model: ModelFolder) -> FindSlices:

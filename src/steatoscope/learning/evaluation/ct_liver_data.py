@@ -1,17 +1,15 @@
 """CT with liver masks as folders: 8-bit slices beside masks, or CHAOS volumes (DICOM beside one PNG a slice).
 
-The slices of ``images/`` carry the number of their volume in their name, the first run of digits. Names that begin with
-``flipped`` or ``mirrored`` are stored on their side (spine to the left or right) and are turned to the usual display:
-front up, the patient's right on the left. Their grey is taken as HU clipped to 0-255 (inferred: fat is 0).
+The slices of ``images/`` carry the number of their volume in their name. Those whose name begins with ``flipped`` or
+``mirrored`` are stored on their side (spine to the left or right) and are turned to the usual display: front up, the
+patient's right on the left. Their grey is taken as HU clipped to 0-255 (inferred: fat is 0).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +20,12 @@ from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.names import natural_key
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.learning.training.sets import MASK_THRESHOLD, Sample, other_size, read_grey
+from steatoscope.learning.training.sets_liver_png import read_pairs, volume_of
 
+_LIVER_HU: Final = (-100.0, 300.0)
+_FEW: Final = 0.05
 TURNS: Final = {"flipped": 1, "mirrored": -1}
 """Quarter turns against the clock from the stored slice to the usual display, by the name's beginning."""
-_ENDINGS: Final = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +37,11 @@ class VolumeFiles:
     masks: tuple[Path, ...]
 
 
-def paired_samples(
-    images: Path, masks: Path, subject_of: Callable[[Path], str], modality: Literal["ct", "mr"]
-) -> list[Sample]:
-    """Every image with the liver mask of the same stem. Raises E_PATH or E_EMPTY; E_ANNOTATION for one without."""
-    drawn = {path.stem: path for path in rasters(masks)}
-    found = []
-    for path in rasters(images):
-        if path.stem not in drawn:
-            raise SteatoscopeError("E_ANNOTATION", path=str(path), cause="The image has no mask of the same name.")
-        subject = subject_of(path)
-        found.append(Sample(path, subject, subject, modality, masks={"liver": drawn[path.stem]}))
-    return found
-
-
-def rasters(folder: Path) -> list[Path]:
-    """PNG, JPEG and TIFF files of a folder in natural order. Raises E_PATH or E_EMPTY."""
-    if not folder.is_dir():
-        raise SteatoscopeError("E_PATH", path=str(folder))
-    found = [path for path in folder.iterdir() if path.suffix.casefold() in _ENDINGS]
-    if not found:
-        raise SteatoscopeError("E_EMPTY", path=str(folder), cause="There is no PNG, JPEG or TIFF in it.")
-    return sorted(found, key=natural_key)
-
-
 def find_slices(data: Path) -> list[Sample]:
     """Pairs of ``images/`` and ``masks/``; empty where there is no ``images/``."""
     if not (data / "images").is_dir():
         return []
-    return paired_samples(data / "images", data / "masks", volume_number, "ct")
-
-
-def volume_number(path: Path) -> str:
-    """The volume that a slice's name gives; raises E_FORMAT for a name without a number."""
-    found = re.search(r"\d+", path.stem)
-    if found is None:
-        raise SteatoscopeError("E_FORMAT", path=str(path), cause="The name does not tell the volume's number.")
-    return found.group()
+    return read_pairs(data / "images", data / "masks", volume_of, modality="ct")
 
 
 def find_volumes(data: Path) -> list[VolumeFiles]:
@@ -87,6 +55,16 @@ def read_slice(sample: Sample) -> tuple[NDArray[np.float32], Mask]:
     start = sample.path.stem.casefold()
     turns = next((k for word, k in TURNS.items() if start.startswith(word)), 0)
     return np.rot90(sample.image(), turns).astype(np.float32), np.rot90(sample.mask(), turns).copy()
+
+
+def lies_elsewhere(volume: Volume, mask: Mask) -> bool:
+    """Whether more than a twentieth of a reference mask holds HU that no liver has: below -100 or above 300.
+
+    Seen where masks are in another orientation or slice order than the images.
+    """
+    hu = volume.data[mask]
+    low, high = _LIVER_HU
+    return bool(hu.size and np.mean((hu < low) | (hu > high)) > _FEW)
 
 
 def read_volume(files: VolumeFiles) -> tuple[Volume, Mask]:
@@ -109,10 +87,14 @@ def _mask(path: Path, shape: tuple[int, ...]) -> Mask:
 
 
 def _volume_files(data: Path, folder: Path) -> VolumeFiles:
-    inside = (path for path in (folder / "DICOM_anon").iterdir() if path.is_file() and not path.name.startswith("."))
-    slices, masks = sorted(inside, key=natural_key), rasters(folder / "Ground")
-    if len(slices) != len(masks):
+    slices, masks = _files(folder / "DICOM_anon"), _files(folder / "Ground")
+    if not slices or len(slices) != len(masks):
         cause = f"There are {len(slices)} DICOM files and {len(masks)} masks."
         raise SteatoscopeError("E_ANNOTATION", path=str(folder), cause=cause)
     name = folder.relative_to(data).as_posix() if folder != data else folder.name
     return VolumeFiles(name, tuple(slices), tuple(masks))
+
+
+def _files(folder: Path) -> list[Path]:
+    inside = (path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    return sorted(inside, key=lambda path: natural_key(path.name))

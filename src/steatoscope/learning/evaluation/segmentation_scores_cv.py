@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from steatoscope.core.errors import SteatoscopeError
-from steatoscope.learning.evaluation.baselines import group_folds
 from steatoscope.learning.evaluation.segmentation_scores_model import finder_of
 from steatoscope.learning.evaluation.segmentation_scores_run import FindSlices, ReadSample, Tally, score_slices
-from steatoscope.learning.training.sets import Sample
+from steatoscope.learning.training.sets import Sample, TrainingSet
+from steatoscope.learning.training.splits import k_fold
 
 if TYPE_CHECKING:
     from steatoscope.learning.inference.slices import SliceSegmenter
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 FOLDS: Final = 5
 QUICK_FOLDS: Final = 2
 QUICK_STEPS: Final = 2
+_TELL_EVERY: Final = 25
 _LOG = logging.getLogger(__name__)
 
 
@@ -49,7 +49,7 @@ class Plan:
 
 
 def cross_validate(
-    samples: Sequence[Sample],
+    images: TrainingSet,
     read: ReadSample,
     kind: Literal["ct", "mr"],
     plan: Plan,
@@ -64,15 +64,12 @@ def cross_validate(
     """
     from steatoscope.learning.training.segment import STEPS
 
-    groups = np.array([sample.group for sample in samples])
-    if np.unique(groups).size < plan.folds:
-        cause = f"{np.unique(groups).size} volumes or groups do not make {plan.folds} folds."
-        raise SteatoscopeError("E_SUBJECTS", path=str(samples[0].path.parent), cause=cause)
     tally = Tally(pictured=frozenset({row}))
-    for number, (train, test) in enumerate(group_folds(groups, plan.folds, seed)):
-        _LOG.info("fold %d of %d: %d slices to train, %d to score", number + 1, plan.folds, train.size, test.size)
-        find = _trained([samples[k] for k in train], kind, plan, seed + number, out / f"fold_{number + 1}")
-        score_slices(tally, row, [samples[k] for k in test], read, find)
+    for number, split in enumerate(k_fold(images, plan.folds, seed=seed), start=1):
+        train, test = images.subset(split.train), images.subset(split.test)
+        _LOG.info("fold %d of %d: %d slices to train, %d to score", number, plan.folds, len(train), len(test))
+        find = _trained(train.samples, kind, plan, seed + number, out / f"fold_{number}")
+        score_slices(tally, row, test.samples, read, find)
     return tally, plan.document(plan.steps or STEPS[kind])
 
 
@@ -81,9 +78,14 @@ def _trained(samples: Sequence[Sample], kind: Literal["ct", "mr"], plan: Plan, s
     from steatoscope.learning.training.segment_sources import canvas_picture
 
     pictures = [picture for picture in map(canvas_picture, samples) if picture is not None]
-    network = train_segmenter(pictures, kind=kind, steps=plan.steps, seed=seed, out=out)
+    network = train_segmenter(pictures, kind=kind, steps=plan.steps, seed=seed, out=out, report=_tell)
     export_segmenter(network, kind, out / "model.onnx")
     return finder_of(_segmenter(out / "model.onnx", kind))
+
+
+def _tell(step: int, steps: int, loss: float) -> None:
+    if step % _TELL_EVERY == 0 or step == steps:
+        _LOG.info("step %d of %d, loss %.3f", step, steps, loss)
 
 
 def _segmenter(graph: Path, kind: Literal["ct", "mr"]) -> SliceSegmenter:
