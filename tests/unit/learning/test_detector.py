@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steatoscope.learning.inference.detector import Detector, box_means, components
+from steatoscope.learning.inference.detector import box_means, components
 
 CANVAS = (96, 128)
 
@@ -27,9 +27,9 @@ def test_box_means_are_means():
 def trained(tmp_path_factory):
     """A detector with random weights, as torch and as ONNX graphs."""
     torch = pytest.importorskip("torch")
-    from steatoscope.learning.inference.session import session_of_bytes
     from steatoscope.learning.models.rcnn import LiteRCNN, RCNNPlan
-    from steatoscope.learning.training.detector_export import detector_settings, export_detector
+    from steatoscope.learning.training.detector import DetectorTask
+    from steatoscope.learning.training.detector_export import detector_of, detector_settings, export_detector
 
     torch.manual_seed(0)
     plan = RCNNPlan(segments=2, labels=2, width=16, hidden=24, candidates=30, proposals=20, score=0.05)
@@ -37,12 +37,10 @@ def trained(tmp_path_factory):
     for parameter in network.roi_heads.box_predictor.parameters():
         torch.nn.init.normal_(parameter, std=0.2)
     files = export_detector(network, CANVAS, tmp_path_factory.mktemp("graphs"))
-    settings = detector_settings(
-        network, kind="us", canvas=CANVAS, labels={"mass": 1, "other": None}, segments=("liver", "mass"),
-        operating=0.5, score=0.05, components=(), fusion=0.0, mask_fusion=0.0, flip=False,
-    )  # fmt: skip
-    graphs = [session_of_bytes(files[name].read_bytes()) for name in ("dense.onnx", "region.onnx", "mask.onnx")]
-    return network, Detector(settings, *graphs)
+    task = DetectorTask("us", ("liver", "mass"), {"mass": 1, "other": 0})
+    plain = replace(detector_settings(network, task), canvas=CANVAS, components=(), fusion=0.0, mask_fusion=0.0,
+                    flip=False)  # fmt: skip
+    return network, replace(detector_of(network, task, files), settings=plain)
 
 
 def canvas_of(seed: int) -> np.ndarray:

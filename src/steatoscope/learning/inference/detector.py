@@ -21,7 +21,6 @@ from steatoscope.learning.inference.boxes import (
     areas,
     clipped,
     decoded,
-    mirrored,
     suppressed,
 )
 from steatoscope.learning.inference.detector_settings import DetectorSettings
@@ -30,6 +29,7 @@ from steatoscope.learning.inference.roi import pasted, pyramid_align
 from steatoscope.learning.inference.session import ModelFolder, OnnxSession, session
 
 BOX_SIDE, MASK_SIDE = 7, 14
+GRAPHS = ("dense.onnx", "region.onnx", "mask.onnx")
 LEAST_SIDE = 1e-2
 
 
@@ -56,7 +56,7 @@ class Detector:
     @classmethod
     def open(cls, model: ModelFolder) -> Detector:
         """The detector of a model folder; raises WeightsError where a file differs from what was recorded."""
-        graphs = (session(model, name) for name in ("dense.onnx", "region.onnx", "mask.onnx"))
+        graphs = (session(model, name) for name in GRAPHS)
         return cls(DetectorSettings.of(model.settings), *graphs)
 
     def detect(self, canvas: Floats, allowed: Mask | None = None) -> list[Detection]:
@@ -72,13 +72,13 @@ class Detector:
         plan = self.settings
         if canvas.shape != plan.canvas:
             raise ValueError(f"the canvas has shape {canvas.shape}, not {plan.canvas}")
-        views = [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in ((False, True) if plan.flip else (False,))]  # fmt: skip
+        mirrors = (False, True) if plan.flip else (False,)
+        views = [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in mirrors]
         segments = np.mean([view.segments for view in views], axis=0, dtype=np.float32)
         boxes, labels, scores, features = self._boxes(views, self._proposals(views, segments), segments)
         kept = suppressed(boxes, scores, plan.nms, labels)
         kept = kept[scores[kept] >= plan.score]
-        if allowed is not None or len(kept):
-            kept = kept[: 4 * plan.most]
+        kept = kept[: plan.most if allowed is None else 4 * plan.most]
         masks = self._masks(views, boxes[kept], labels[kept], segments)
         found = [
             Detection(_corners(boxes[k]), float(scores[k]), plan.labels[labels[k]], masks[i] > 0.5, features[k])
@@ -129,9 +129,7 @@ class Detector:
                 fused[chosen] = fused[chosen] ** (1.0 - weight) * inside**weight
         return fused
 
-    def _masks(
-        self, views: Sequence[View], boxes: Boxes, labels: NDArray[np.intp], segments: Floats
-    ) -> list[Floats]:
+    def _masks(self, views: Sequence[View], boxes: Boxes, labels: NDArray[np.intp], segments: Floats) -> list[Floats]:
         """Probabilities (rows, columns) of each region's mask: its mask head's and, in its box, the segmentation's."""
         if not len(boxes):
             return []

@@ -55,6 +55,10 @@ class LiteRCNN(nn.Module):
         )
         self.rpn = _proposal_network(plan)
         self.roi_heads = _region_heads(plan)
+        # Autocast may compute these in bfloat16; boxes, scores and losses stay in float32.
+        heads = self.roi_heads
+        for module in (self.rpn.head, heads.box_head, heads.box_predictor, heads.mask_head, heads.mask_predictor):
+            module.register_forward_hook(_as_float)
 
     def trunk(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Segment logits at half resolution and the pyramid by stride, finest first, all float32."""
@@ -69,10 +73,9 @@ class LiteRCNN(nn.Module):
         A target holds ``boxes`` (k, 4), ``labels`` (k,) from 1 and ``masks`` (k, rows, columns) uint8.
         """
         segments, pyramid = self.trunk(x)
-        with torch.autocast(x.device.type, enabled=False):
-            images = _image_list(x)
-            proposals, first = self.rpn(images, pyramid, targets)
-            _, second = self.roi_heads(pyramid, proposals, images.image_sizes, targets)
+        images = _image_list(x)
+        proposals, first = self.rpn(images, pyramid, targets)
+        _, second = self.roi_heads(pyramid, proposals, images.image_sizes, targets)
         return {**first, **second}, F.interpolate(segments, scale_factor=2.0, mode="bilinear", align_corners=False)
 
     def forward(self, x: Tensor) -> list[dict[str, Tensor]]:
@@ -164,8 +167,8 @@ def _region_heads(plan: RCNNPlan) -> Any:
         detection.faster_rcnn.FastRCNNPredictor(plan.hidden, plan.labels + 1),
         fg_iou_thresh=0.5,
         bg_iou_thresh=0.5,
-        batch_size_per_image=48,
-        positive_fraction=0.33,
+        batch_size_per_image=32,
+        positive_fraction=0.25,
         bbox_reg_weights=None,
         score_thresh=plan.score,
         nms_thresh=plan.nms,
@@ -174,6 +177,12 @@ def _region_heads(plan: RCNNPlan) -> Any:
         mask_head=masks.MaskRCNNHeads(plan.width, (plan.width, plan.width), 1),
         mask_predictor=masks.MaskRCNNPredictor(plan.width, plan.width, plan.labels + 1),
     )
+
+
+def _as_float(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_as_float(_module, _inputs, item) for item in output)
 
 
 def _image_list(x: Tensor) -> Any:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
+from steatoscope.learning.inference.detector import BOX_SIDE, GRAPHS, MASK_SIDE, Detector
 from steatoscope.learning.inference.detector_settings import DetectorSettings
+from steatoscope.learning.inference.prepare import CANVAS
+from steatoscope.learning.inference.session import session_of_bytes
 from steatoscope.learning.models.rcnn import LEVELS, BoxPart, DensePart, LiteRCNN, MaskPart
+from steatoscope.learning.training.detector import DetectorTask
 from steatoscope.learning.training.export import export_onnx, round_weights
 
-POOL, MASK_POOL = 7, 14
+COMPONENTS = (0.3, 0.5)
+FUSION, MASK_FUSION = 0.5, 0.5
 
 
 def export_detector(network: LiteRCNN, canvas: tuple[int, int], folder: Path) -> dict[str, Path]:
@@ -26,8 +31,8 @@ def export_detector(network: LiteRCNN, canvas: tuple[int, int], folder: Path) ->
     width, files = network.plan.width, {n: folder / f"{n}.onnx" for n in ("dense", "region", "mask")}
     parts = {
         "dense": (DensePart(network), torch.randn(1, 1, *canvas), "image", DensePart.OUTPUTS),
-        "region": (BoxPart(network), torch.randn(3, width, POOL, POOL), "regions", BoxPart.OUTPUTS),
-        "mask": (MaskPart(network), torch.randn(3, width, MASK_POOL, MASK_POOL), "regions", MaskPart.OUTPUTS),
+        "region": (BoxPart(network), torch.randn(3, width, BOX_SIDE, BOX_SIDE), "regions", BoxPart.OUTPUTS),
+        "mask": (MaskPart(network), torch.randn(3, width, MASK_SIDE, MASK_SIDE), "regions", MaskPart.OUTPUTS),
     }
     for name, (part, example, source, outputs) in parts.items():
         free = {} if name == "dense" else {one: {0: "n"} for one in (source, *outputs)}
@@ -35,28 +40,15 @@ def export_detector(network: LiteRCNN, canvas: tuple[int, int], folder: Path) ->
     return {path.name: path for path in files.values()}
 
 
-def detector_settings(
-    network: LiteRCNN,
-    *,
-    kind: str,
-    canvas: tuple[int, int],
-    labels: Mapping[str, int | None],
-    segments: Sequence[str],
-    operating: float,
-    score: float = 0.02,
-    components: Sequence[float] = (0.3, 0.5),
-    fusion: float = 0.5,
-    mask_fusion: float = 0.5,
-    flip: bool = True,
-) -> DetectorSettings:
-    """Settings of a network; ``labels`` names the regions, from label 1, each with its segment's number or None."""
+def detector_settings(network: LiteRCNN, task: DetectorTask, *, operating: float = 0.5) -> DetectorSettings:
+    """Settings of a network trained for a task; ``operating`` is the score from which a region is reported."""
     plan = network.plan
     return DetectorSettings(
-        kind=kind,
-        canvas=canvas,
-        labels=tuple(labels),
-        label_segments=tuple(labels.values()),
-        segments=tuple(segments),
+        kind=task.kind,
+        canvas=CANVAS[task.kind],
+        labels=tuple(task.labels),
+        label_segments=tuple(task.labels.values()),
+        segments=task.segments,
         strides=tuple(int(name) for name in reversed(LEVELS)),
         anchors=tuple(tuple(float(size) for size in sizes) for sizes in plan.anchors),
         ratios=plan.ratios,
@@ -66,10 +58,16 @@ def detector_settings(
         proposal_nms=plan.proposal_nms,
         nms=plan.nms,
         most=plan.most,
-        score=score,
+        score=plan.score,
         operating=operating,
-        components=tuple(components),
-        fusion=fusion,
-        mask_fusion=mask_fusion,
-        flip=flip,
+        components=COMPONENTS,
+        fusion=FUSION,
+        mask_fusion=MASK_FUSION,
+        flip=task.kind == "us",
     )
+
+
+def detector_of(network: LiteRCNN, task: DetectorTask, files: Mapping[str, Path]) -> Detector:
+    """The exported graphs at work, as they would ship."""
+    graphs = (session_of_bytes(files[name].read_bytes()) for name in GRAPHS)
+    return Detector(detector_settings(network, task), *graphs)
