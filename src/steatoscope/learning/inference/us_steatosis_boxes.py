@@ -73,11 +73,15 @@ def cell_places() -> tuple[Values, Values]:
 
 
 def box_means(grey: Values, tissue: Mask) -> tuple[Values, Values]:
-    """Mean grey of tissue in the 28 x 28 box about every cell (72, 104), and the share of the box that is tissue."""
-    weight = cv2.blur(tissue.astype(np.float64), (BOX, BOX), borderType=cv2.BORDER_CONSTANT)
-    total = cv2.blur(np.where(tissue, grey, 0.0), (BOX, BOX), borderType=cv2.BORDER_CONSTANT)
-    y0, y1, x0, x1 = CROP
-    cut = np.s_[y0 + CELL // 2 : y1 : CELL, x0 + CELL // 2 : x1 : CELL]
+    """Mean grey of tissue in the box about every cell (72, 104), and the share of the box that is tissue.
+
+    ``grey`` and ``tissue`` are at half resolution (217, 318), where the 28 x 28 box has 14 pixels a side.
+    """
+    side = BOX // 2
+    weight = cv2.blur(tissue.astype(np.float64), (side, side), borderType=cv2.BORDER_CONSTANT)
+    total = cv2.blur(np.where(tissue, grey, 0.0), (side, side), borderType=cv2.BORDER_CONSTANT)
+    y0, x0, step = (CROP[0] + CELL // 2) // 2, (CROP[2] + CELL // 2) // 2, CELL // 2
+    cut = np.s_[y0 : y0 + step * CELLS[0] : step, x0 : x0 + step * CELLS[1] : step]
     return total[cut] / np.maximum(weight[cut], 1e-3), weight[cut]
 
 

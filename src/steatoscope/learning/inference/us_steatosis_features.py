@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -22,25 +23,35 @@ from steatoscope.learning.inference.us_steatosis_boxes import (
     hepatorenal_index,
     soft_mean,
 )
+from steatoscope.learning.inference.us_steatosis_deep import levelled
 from steatoscope.learning.inference.us_steatosis_view import APEX, COLUMNS, RADIUS, ROWS
 
 BANDS = (0.06, 0.14, 0.22, 0.30, 0.38, 0.47, 0.61, 0.80, 0.98)
-WIDE, BEAM, RING = np.radians(45.0), np.radians(10.0), 14.0
+WIDE, BEAM, FREE, RING = np.radians(45.0), np.radians(10.0), np.radians(45.0), 14.0
 NEAR_KIDNEY_PX, NEAR_LIVER_PX, FINE_SIGMA, SPECKLE_SIGMA = 55.0, 70.0, 5.0, 4.0
-_LEAST_PIXELS = 40
+HALF = 2
+_LEAST_PIXELS = 10
 
 Values = NDArray[np.float64]
 
 
-def canvas_polar() -> tuple[Values, Values]:
-    """Radius (pixels) and angle (radians) of every canvas pixel about the canvas apex, each (434, 636)."""
-    y, x = np.indices((ROWS, COLUMNS), dtype=np.float64)
+def canvas_polar(step: int = 1) -> tuple[Values, Values]:
+    """Radius (canvas pixels) and angle (radians) about the apex at every ``step``-th pixel's block of the canvas."""
+    y, x = np.indices((ROWS // step, COLUMNS // step), dtype=np.float64) * step + (step - 1) / 2.0
     return np.hypot(x - APEX[0], y - APEX[1]), np.arctan2(x - APEX[0], y - APEX[1])
+
+
+def halved(image: Values, tissue: Mask) -> tuple[Values, Mask]:
+    """The canvas over 2 x 2 pixels: mean of their tissue (217, 318), and where at least three are tissue."""
+    blocks = (ROWS // HALF, HALF, COLUMNS // HALF, HALF)
+    weight = tissue.reshape(blocks).sum(axis=(1, 3))
+    total = np.where(tissue, image, 0.0).reshape(blocks).sum(axis=(1, 3))
+    return total / np.maximum(weight, 1), np.asarray(weight >= 3)
 
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """One way to see a frame: grey (434, 636) against the tissue's mean, smoothed, and averaged in boxes (72, 104)."""
+    """One way to see a frame: grey (217, 318) against the tissue's mean, smoothed, and averaged in boxes (72, 104)."""
 
     level: Values
     smooth: Values
@@ -51,23 +62,28 @@ class Shown:
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame as all features need it: the plain and the levelled picture, its tissue and the beam's coordinates."""
+    """A frame at half resolution, plain and levelled, with the beam's coordinates; speckle at full resolution."""
 
     shown: dict[str, Shown]
     tissue: Mask
     radius: Values
     angle: Values
+    speckle: dict[str, float]
 
 
-def prepared(images: dict[str, Values], tissue: Mask, radius: Values, angle: Values) -> Frame:
-    """A frame from its pictures by kind (``plain`` and ``level``)."""
-    return Frame({kind: _shown(image, tissue) for kind, image in images.items()}, tissue, radius, angle)
+def prepared(grey: Values, tissue: Mask) -> Frame:
+    """A frame from its grey and tissue on the canvas (434, 636)."""
+    small, inside = halved(grey, tissue)
+    radius, angle = polar(HALF)
+    images = {"plain": small, "level": levelled(small, inside, radius)}
+    shown = {kind: _shown(image, inside) for kind, image in images.items()}
+    return Frame(shown, inside, radius, angle, _speckle(grey, tissue))
 
 
 def _shown(image: Values, tissue: Mask) -> Shown:
     level = image - _mean(image, tissue)
     spread = float(image[tissue].std()) if tissue.any() else float("nan")
-    return Shown(level, _smooth(level, tissue, FINE_SIGMA), *box_means(level, tissue), spread)
+    return Shown(level, _smooth(level, tissue, FINE_SIGMA / HALF), *box_means(level, tissue), spread)
 
 
 def view_features(frame: Frame) -> dict[str, float]:
@@ -78,22 +94,25 @@ def view_features(frame: Frame) -> dict[str, float]:
         found |= {f"{kind}_{name}": value for name, value in _bands(shown.level, wide, radius, "band").items()}
         found |= {f"{kind}_{name}": value for name, value in _contrast(shown.smooth, wide, radius).items()}
     level = frame.shown["plain"].level
-    return found | _slopes(level, wide, radius) | _speckle(level, wide, radius)
+    return found | _slopes(level, wide, radius) | frame.speckle
 
 
 def liver_features(frame: Frame, maps: FrameMaps) -> dict[str, float]:
-    """Features under the liver's heat map: its brightness, its ring at one depth, the beams through it, what lies deep."""
+    """Features under the liver's heat map: its brightness, ring at one depth, beams through it, and what lies deep."""
     depth, aim = place(maps.liver)
     tissue, radius, wide = frame.tissue, frame.radius, np.abs(frame.angle) <= WIDE
     beams = tissue & (np.abs(frame.angle - aim) <= BEAM)
     ring = tissue & (np.abs(radius - depth) <= RING) & wide
     far = tissue & (radius >= 0.78 * RADIUS) & wide
     near = _around(frame, maps.liver, NEAR_LIVER_PX)
-    found = {"liver_depth": depth / RADIUS}
+    away = tissue & free_beams(frame.angle, aim, place(maps.kidney)[1])
+    found = {"liver_depth": depth / RADIUS, "plain_slope_free": _slope_of(frame, away)}
     for kind, shown in frame.shown.items():
         liver = soft_mean(shown.boxes, shown.share, maps.liver)
         found |= {f"{kind}_{name}": value for name, value in _bands(shown.level, beams, radius, "beam").items()}
+        found |= {f"{kind}_{name}": value for name, value in _bands(shown.level, away, radius, "free").items()}
         found |= {
+            f"{kind}_free_far_liver": _mean(shown.level, away & (radius >= 0.78 * RADIUS)) - liver,
             f"{kind}_liver": liver,
             f"{kind}_liver_ring": liver - _mean(shown.level, ring),
             f"{kind}_far_liver": _mean(shown.level, far) - liver,
@@ -101,6 +120,18 @@ def liver_features(frame: Frame, maps: FrameMaps) -> dict[str, float]:
             f"{kind}_liver_spread": float(shown.smooth[near].std()) if near.sum() >= _LEAST_PIXELS else float("nan"),
         }
     return found
+
+
+def free_beams(angle: Values, aim: float, kidney: float) -> Mask:
+    """Beams (rows, columns) on the liver's side away from the kidney: parenchyma with nothing bright behind it."""
+    side = 1.0 if aim >= kidney else -1.0
+    return np.asarray((side * (angle - aim) >= BEAM) & (side * (angle - aim) <= FREE) & (np.abs(angle) <= WIDE))
+
+
+def _slope_of(frame: Frame, where: Mask) -> float:
+    part = where & (frame.radius >= 0.28 * RADIUS) & (frame.radius < 0.85 * RADIUS)
+    enough = part.sum() >= _LEAST_PIXELS
+    return slope(frame.radius[part] / RADIUS, frame.shown["plain"].level[part]) if enough else float("nan")
 
 
 def kidney_features(frame: Frame, maps: FrameMaps) -> dict[str, float]:
@@ -176,14 +207,22 @@ def _contrast(smooth: Values, where: Mask, radius: Values) -> dict[str, float]:
     return {"contrast_low": float(low), "contrast_high": float(high), "contrast_spread": float(values.std())}
 
 
-def _speckle(level: Values, where: Mask, radius: Values) -> dict[str, float]:
-    part = where & (radius >= 0.30 * RADIUS) & (radius < 0.55 * RADIUS)
-    rest = level - _smooth(level, where, SPECKLE_SIGMA)
+def _speckle(grey: Values, tissue: Mask) -> dict[str, float]:
+    radius, angle = polar(1)
+    wide = tissue & (np.abs(angle) <= WIDE)
+    part = wide & (radius >= 0.30 * RADIUS) & (radius < 0.55 * RADIUS)
+    rest = grey - _smooth(grey, wide, SPECKLE_SIGMA)
     values = rest[part] if part.sum() >= _LEAST_PIXELS else np.full(1, np.nan)
     sd = float(values.std()) + 1e-6
     pairs = part[1:] & part[:-1]
     axial = float((rest[1:] * rest[:-1])[pairs].mean()) / sd**2 if pairs.any() else float("nan")
     return {"speckle_sd": sd, "speckle_axial": axial, "speckle_skew": float((values**3).mean()) / sd**3}
+
+
+@lru_cache(maxsize=2)
+def polar(step: int) -> tuple[Values, Values]:
+    """:func:`canvas_polar`, made once."""
+    return canvas_polar(step)
 
 
 def _smooth(image: Values, where: Mask, sigma: float) -> Values:

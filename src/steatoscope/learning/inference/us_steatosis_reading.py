@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +12,9 @@ from steatoscope.core.image import Floats, Mask
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
 from steatoscope.imaging.preprocess.us_sector import Sector
 from steatoscope.learning.inference.us_steatosis_boxes import FrameMaps
-from steatoscope.learning.inference.us_steatosis_deep import levelled, network_input, pooled
+from steatoscope.learning.inference.us_steatosis_deep import network_input, pooled
 from steatoscope.learning.inference.us_steatosis_features import (
     Frame,
-    canvas_polar,
     kidney_features,
     liver_features,
     prepared,
@@ -26,7 +24,6 @@ from steatoscope.learning.inference.us_steatosis_features import (
 from steatoscope.learning.inference.us_steatosis_view import CanvasView, localiser_channels, on_canvas, shrunk
 
 MOST_FRAMES = 4
-KINDS = ("plain", "level")
 
 Values = NDArray[np.float64]
 Readings = dict[str, Values]
@@ -35,12 +32,12 @@ LiteMaps = Callable[[Floats], tuple[Floats, Floats]]
 
 @dataclass(frozen=True, eq=False)
 class FrameStudy:
-    """What does not depend on the localiser: the frame, its view features and the network's maps by kind."""
+    """What does not depend on the localiser: the frame, its mean grey, view features and the network's two maps."""
 
     frame: Frame
     mean: float
     view: dict[str, float]
-    maps: dict[str, tuple[Floats, Floats]]
+    maps: tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +47,6 @@ class ViewStudy:
     canvas: CanvasView
     frames: tuple[FrameStudy, ...]
     channels: Floats
-
-
-@lru_cache(maxsize=1)
-def polar() -> tuple[Values, Values]:
-    """Radius and angle of every canvas pixel, made once."""
-    return canvas_polar()
 
 
 def used_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -74,12 +65,10 @@ def study_view(frames: NDArray[np.uint8], sector: Sector, lite: LiteMaps) -> Vie
 
 
 def _study(frame: NDArray[np.uint8], tissue: Mask, lite: LiteMaps) -> FrameStudy:
-    grey, (radius, angle) = frame.astype(np.float64), polar()
-    images = {"plain": grey, "level": levelled(grey, tissue, radius)}
-    ready = prepared(images, tissue, radius, angle)
+    grey = frame.astype(np.float64)
+    ready = prepared(grey, tissue)
     mean = float(grey[tissue].mean()) if tissue.any() else float("nan")
-    maps = {kind: lite(network_input(image, tissue)) for kind, image in images.items()}
-    return FrameStudy(ready, mean, view_features(ready), maps)
+    return FrameStudy(ready, mean, view_features(ready), lite(network_input(grey, tissue)))
 
 
 def frame_reading(study: FrameStudy, maps: FrameMaps) -> Readings:
@@ -87,16 +76,16 @@ def frame_reading(study: FrameStudy, maps: FrameMaps) -> Readings:
     scalars = study.view | liver_features(study.frame, maps) | kidney_features(study.frame, maps)
     scalars |= {"index": soft_index(study.frame, maps, study.mean), "mean_grey": study.mean}
     found = {name: np.array([value]) for name, value in scalars.items()}
-    for kind, (middle, deep) in study.maps.items():
-        for word, heat in (("liver", maps.liver), ("kidney", maps.kidney)):
-            found[f"middle_{kind}_{word}"] = pooled(middle, heat)
-        found[f"deep_{kind}_liver"] = pooled(deep, maps.liver)
+    middle, deep = study.maps
+    for word, heat in (("liver", maps.liver), ("kidney", maps.kidney)):
+        found[f"middle_{word}"] = pooled(middle, heat)
+    found["deep_liver"] = pooled(deep, maps.liver)
     return found
 
 
 def whole_view(study: FrameStudy) -> Readings:
     """The network's plain maps averaged over the whole picture: the baseline without a localiser."""
-    middle, deep = study.maps["plain"]
+    middle, deep = study.maps
     return {
         "middle_whole": middle.mean(axis=(1, 2)).astype(np.float64),
         "deep_whole": deep.mean(axis=(1, 2)).astype(np.float64),

@@ -10,7 +10,8 @@ from steatoscope.learning.training.us_first_perturb import PERTURBATIONS, Pertur
 Frames = NDArray[np.uint8]
 
 GAIN, RANGES, TILT, GAMMAS = 25.0, (0.75, 1.33), 25.0, (0.75, 1.3)
-COPIES = 6
+COPIES = 4
+COPY_FRAMES = ((3, 8), (1, 6))
 TILT_STEP = 20.0
 
 
@@ -29,9 +30,15 @@ def changes(patient: int, seed: int) -> dict[str, Perturbation]:
     found = {name: change for name, change in PERTURBATIONS.items() if name != "first frame only"}
     found["TGC tilt of each patient's own"] = lambda frames: tilt(frames, step)
     for copy in range(COPIES):
-        found[f"copy {copy}"] = _copy(np.random.default_rng((37, seed, patient, copy)))
+        found[f"copy {copy}"] = _copy((37, seed, patient, copy))
     return found
 
 
-def _copy(rng: np.random.Generator) -> Perturbation:
-    return lambda frames: varied(frames, rng)
+def _copy(key: tuple[int, ...]) -> Perturbation:
+    """Two frames under one random setting: frames of a clip are nearly alike, and time is short."""
+
+    def change(frames: Frames) -> Frames:
+        chosen = [place % len(frames) for place in COPY_FRAMES[key[-1] % 2]]
+        return varied(frames[chosen], np.random.default_rng(key))
+
+    return change
