@@ -121,6 +121,7 @@ def test_report_files_hold_the_contract(tmp_path: Path) -> None:
     assert read["n_subjects"] == 3
     text = (tmp_path / "deep" / "benchmark.md").read_text(encoding="utf-8")
     assert "| us-steatosis | 0.910 (0.800 to 0.970) | – | – |" in text
+    assert "Data: toy images. 3 subjects, 4 images, 1 left out." in text
     assert "A note & more." in text
     assert "Not a diagnosis" in text
 

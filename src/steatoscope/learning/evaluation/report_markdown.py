@@ -29,8 +29,13 @@ def markdown(document: Mapping[str, Any], evidence: Evidence | None = None) -> s
 
 def facts(document: Mapping[str, Any]) -> str:
     """What was scored, in one paragraph."""
-    counts = f"{document['n_subjects']} subjects, {document['n_images']} images, {document['left_out']} left out."
+    subjects, images = (_count(document[f"n_{what}s"], what) for what in ("subject", "image"))
+    counts = f"{subjects}, {images}, {document['left_out']} left out."
     return f"Data: {document['data']}. {counts}".replace("..", ".")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _results(table: Table) -> str:
