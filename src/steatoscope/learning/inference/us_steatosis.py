@@ -61,8 +61,9 @@ class LocatedFrame:
 class SteatosisPrediction(USFatPrediction):
     """Fat of one view with what was localised.
 
-    ``grade_set`` is the conformal set of grades at level 0.9. ``hepatorenal_index`` is the automatic ratio of liver to
-    cortex grey, None where no kidney is in view; ``index_quality`` (0-1) says how far to trust it.
+    The value is 5 % or more exactly where ``probability`` is a half or more; an unusual picture widens everything but
+    the value. ``grade_set`` is the conformal set of grades at level 0.9. ``hepatorenal_index`` is the automatic ratio
+    of liver to cortex grey, None where no kidney is in view; ``index_quality`` (0-1) says how far to trust it.
     """
 
     kidney_in_view: bool
@@ -149,14 +150,17 @@ class SteatosisModel:
     def _judged(self, path: PathHeads, readings: Readings, distance: float) -> dict[str, Any]:
         limits = self.document["distribution"]
         unusual = distance > limits["warn_at"]
-        found = path.distribution(readings, widening(unusual))
+        factor = widening(unusual)
+        value = path.distribution(readings).value_percent
+        found = path.distribution(readings, factor)
+        low, high = path.judge.interval(found, factor)
         grades = found.grades()
         return {
-            "value_percent": found.value_percent,
-            "interval": Interval(*path.judge.interval(found, widening(unusual)), LEVEL),
+            "value_percent": value,
+            "interval": Interval(min(low, value), max(high, value), LEVEL),
             "probability": found.probability,
             "threshold": THRESHOLD,
-            "positive": found.value_percent >= LIMITS[0],
+            "positive": value >= LIMITS[0],
             "grade_probabilities": grades,
             "grade_set": grade_set(grades, path.judge.grade_limit),
             "ood_score": distance / limits["refuse_at"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -125,8 +126,11 @@ def grade_index(fat: float | Values) -> NDArray[np.intp]:
     return np.asarray((values >= LIMITS[0]).astype(int) + (values > LIMITS[1]) + (values > LIMITS[2]), dtype=np.intp)
 
 
+@lru_cache(maxsize=1)
 def _roots() -> Values:
-    return np.linspace(0.0, TOP, STEPS)
+    """Places of the distribution function, even on both sides of the hurdle, which is one of them."""
+    below = round(STEPS * HURDLE / TOP)
+    return np.concatenate([np.linspace(0.0, HURDLE, below, endpoint=False), np.linspace(HURDLE, TOP, STEPS - below)])
 
 
 def _severity_shares(severity: float, residuals: Sequence[float] | Values) -> Values:

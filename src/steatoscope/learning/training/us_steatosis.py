@@ -24,6 +24,7 @@ from steatoscope.learning.models.lite_features import LiteFeatures
 from steatoscope.learning.training.export import export_onnx
 from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.us_first_fit import PatientTable, fit_distribution, fit_healthy
+from steatoscope.learning.training.us_steatosis_card import card
 from steatoscope.learning.training.us_steatosis_fit import Material, fit_path
 from steatoscope.learning.training.us_steatosis_localiser import FOLDS, fold_of, pair_members, pretrained
 from steatoscope.learning.training.us_steatosis_recipes import RECIPES
@@ -59,7 +60,7 @@ def train_localisers(folder: Path, aul: Path | None, work: Path, seed: int = 0) 
     """
     patients = read_byra2018(folder)
     folds = fold_of([patient.fat for patient in patients], seed)
-    start = pretrained([] if aul is None else liver_samples(aul), work / "pre.pt") if aul else HeatmapUNet()
+    start = HeatmapUNet() if aul is None else pretrained(lambda: liver_samples(aul), work / "pre.pt")
     return Trained(patients, folds, pair_members(box_samples(patients), folds, start, work / "pairs"), work, seed)
 
 
@@ -210,3 +211,10 @@ def _with_kidney(table: PatientTable, ready: Material) -> PatientTable:
 def _number(patient: Patient) -> int:
     digits = re.search(r"\d+", patient.name)
     return int(digits[0]) if digits else 0
+
+
+def ship(trained: Trained, found: Mapping[str, Table], document: Mapping[str, Any], folder: Path) -> ModelFolder:
+    """Fit on all patients and pack, with the card and metrics of a nested benchmark of the same recipe."""
+    left_out = np.array([case["value_percent"] for case in document["cases"]])
+    heads = fit_heads(trained, found, left_out)
+    return pack(trained, heads, folder, card(document, VERSION), document["results"][NAME])

@@ -41,7 +41,7 @@ class Recipe:
     detection: tuple[MemberSpec, ...]
     severity: tuple[MemberSpec, ...]
     copy_weight: float = 0.5
-    stretch: float = 1.0
+    stretch: float = 1.5
     positives_only: bool = False
 
 

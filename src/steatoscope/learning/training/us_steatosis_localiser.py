@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -36,12 +36,13 @@ def fold_of(fats: Sequence[float], seed: int) -> list[int]:
     return [int(fold) for fold in folds]
 
 
-def pretrained(samples: list[LiverSample], path: Path | None = None) -> HeatmapUNet:
+def pretrained(load: Callable[[], list[LiverSample]], path: Path | None = None) -> HeatmapUNet:
     """A localiser that knows liver masks; read from ``path`` where it exists, else trained and written there."""
     network = HeatmapUNet().to(memory_format=torch.channels_last)
     if path is not None and path.is_file():
         network.load_state_dict(torch.load(path, weights_only=True))
         return network
+    samples = load()
     torch.manual_seed(0)
     network = HeatmapUNet().to(memory_format=torch.channels_last)
 
