@@ -19,13 +19,12 @@ from steatoscope.core.image import CTScan, Mask, Volume
 from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.names import natural_key
 from steatoscope.imaging.io.options import ReadOptions
+from steatoscope.learning.inference.prepare import hu_of_clipped
 from steatoscope.learning.training.sets import MASK_THRESHOLD, Sample, other_size, read_grey
-from steatoscope.learning.training.sets_liver_png import read_pairs, volume_of
+from steatoscope.learning.training.sets_liver_png import read_pairs, turned, volume_of
 
 _LIVER_HU: Final = (-100.0, 300.0)
 _FEW: Final = 0.05
-TURNS: Final = {"flipped": 1, "mirrored": -1}
-"""Quarter turns against the clock from the stored slice to the usual display, by the name's beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,9 @@ def find_volumes(data: Path) -> list[VolumeFiles]:
 
 
 def read_slice(sample: Sample) -> tuple[NDArray[np.float32], Mask]:
-    """A slice and its mask (rows, columns) in the usual display."""
-    start = sample.path.stem.casefold()
-    turns = next((k for word, k in TURNS.items() if start.startswith(word)), 0)
-    return np.rot90(sample.image(), turns).astype(np.float32), np.rot90(sample.mask(), turns).copy()
+    """A slice and its mask (rows, columns) in the usual display; fat and air put back where grey was clipped."""
+    name = sample.path.name
+    return hu_of_clipped(turned(sample.image(), name)), turned(sample.mask(), name)
 
 
 def lies_elsewhere(volume: Volume, mask: Mask) -> bool:

@@ -20,6 +20,8 @@ Kind = Literal["us", "ct", "mr"]
 CANVAS: dict[Kind, tuple[int, int]] = {"us": (192, 256), "ct": (256, 256), "mr": (256, 256)}
 CT_WINDOW_HU = (-150.0, 250.0)
 CT_CENTRE, CT_SPREAD = 110.0, 60.0
+CLIPPED_BELOW, FAT_HU, AIR_HU = 2, -100.0, -1000.0
+CLOSING_SHARE = 0.1
 MR_TOP_PERCENTILE = 99.5
 BODY_SHARE, SPECK = 0.04, 0.02
 
@@ -96,3 +98,24 @@ def _cropped(grey: Floats, body: Mask, canvas: tuple[int, int]) -> Prepared:
 
 def _size(image: NDArray[np.generic]) -> tuple[int, int]:
     return int(image.shape[0]), int(image.shape[1])
+
+
+def hu_of_clipped(grey: NDArray[np.number]) -> Floats:
+    """HU of a CT slice (rows, columns) that was clipped to 0-255 HU: what lies at 0 becomes fat in the body, else air.
+
+    The body is the filled outline of what is above 0. The values put back are the middle of those that the network met
+    in training; they serve to find organs and are no measurement.
+    """
+    hu = np.asarray(grey, dtype=np.float32)
+    clipped = hu <= CLIPPED_BELOW
+    return np.where(silhouette(~clipped), np.where(clipped, FAT_HU, hu), AIR_HU).astype(np.float32)
+
+
+def silhouette(bright: Mask) -> Mask:
+    """The filled outline of a body (rows, columns) from what is bright in it; gaps up to a tenth of the side close."""
+    side = max(3, round(CLOSING_SHARE * max(bright.shape)) | 1)
+    closed = cv2.morphologyEx(bright.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros_like(closed)
+    cv2.drawContours(filled, contours, -1, 1.0, thickness=-1)
+    return np.asarray(filled > 0)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steatoscope.imaging.io.hashing import sha256_file
 from steatoscope.learning.inference.prepare import CANVAS, Kind
 from steatoscope.learning.models.lite_unet import LiteUNet
 from steatoscope.learning.training.export import export_onnx
@@ -19,7 +18,7 @@ from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.segment_batches import CanvasPicture, SegmentBatches
 from steatoscope.learning.training.segment_card import CardFacts, card
 from steatoscope.learning.training.segment_pictures import US_CLASSES
-from steatoscope.learning.training.segment_sources import box_pictures, canvas_picture, segmentation_set
+from steatoscope.learning.training.segment_sources import box_pictures, box_records, canvas_picture, segmentation_set
 from steatoscope.learning.training.sets import TrainingSet
 
 CLASSES: Mapping[Kind, tuple[str, ...]] = {"us": US_CLASSES, "ct": ("liver",), "mr": ("liver",)}
@@ -77,11 +76,13 @@ def export_segmenter(network: nn.Module, kind: Kind, path: Path) -> float:
 
 
 def pack_segmenter(
-    network: nn.Module, kind: Kind, out: Path, *, pictures: Sequence[CanvasPicture], root: Path, text: str, seed: int
+    network: nn.Module, kind: Kind, out: Path, *, rows: Sequence[Mapping[str, str]], text: str, seed: int
 ) -> float:
-    """Export a trained network and write its model folder; returns the parity with torch."""
+    """Export a trained network and write its model folder; returns the parity with torch.
+
+    ``rows`` are the training files (path, sha256, subject).
+    """
     parity = export_segmenter(network, kind, out / "model.onnx")
-    rows = [_row(Path(picture.name), root) for picture in pictures]
     write_model(
         out,
         name=f"{kind}-segmenter",
@@ -91,7 +92,7 @@ def pack_segmenter(
         files={"model.onnx": out / "model.onnx"},
         settings={"kind": kind, "classes": list(CLASSES[kind]), "mirrored": kind != "ct"},
         card=text,
-        training={"recipe": f"{kind}-segmenter", "seed": seed, "data": rows},
+        training={"recipe": f"{kind}-segmenter", "seed": seed, "data": list(rows)},
         licence="CC BY-SA 4.0" if kind != "us" else "CC BY 4.0",
     )
     return parity
@@ -127,10 +128,6 @@ def _recipe(data: Path, out: Path, kind: Kind, *, seed: int, steps: int | None, 
         found.name, found.citation, found.licence, len(pictures), len(set(found.groups)), "none held out", count
     )
     text = card(kind, VERSION, TASKS[kind], facts)
-    parity = pack_segmenter(network, kind, out, pictures=pictures, root=data, text=text, seed=seed)
+    rows = [*found.records(), *box_records(data)] if kind == "us" else found.records()
+    parity = pack_segmenter(network, kind, out, rows=rows, text=text, seed=seed)
     return {"model": f"{kind}-segmenter", "pictures": len(pictures), "parity": parity}
-
-
-def _row(path: Path, root: Path) -> dict[str, str]:
-    name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
-    return {"path": name, "sha256": sha256_file(path), "subject": path.stem}

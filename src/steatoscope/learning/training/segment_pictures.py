@@ -12,22 +12,19 @@ from numpy.typing import NDArray
 from steatoscope.core.image import Clip, Mask
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
 from steatoscope.imaging.preprocess.us_sector import find_sector
-from steatoscope.learning.inference.prepare import CT_WINDOW_HU, Prepared, prepare_ct_grey, prepare_mr, prepare_us
+from steatoscope.learning.inference.prepare import (
+    CLIPPED_BELOW,
+    CT_WINDOW_HU,
+    Prepared,
+    prepare_ct_grey,
+    prepare_mr,
+    prepare_us,
+    silhouette,
+)
 from steatoscope.learning.training.segment_batches import CanvasPicture
 
-TURNS = {"flipped": 1, "mirrored": -1}
-CLOSING, CLIPPED_BELOW = 25, 2
 US_CLASSES = ("liver", "mass", "kidney")
 BOX_SIDE = 28
-
-
-def turned(image: NDArray[np.generic], name: str) -> NDArray[np.generic]:
-    """A slice of the windowed liver-tumour pictures in radiological orientation: their names say how they lie.
-
-    ``flipped_*`` have the spine at the left and the liver on top, ``mirrored_*`` the opposite; both are turned, not
-    mirrored, so that right and left can be learnt.
-    """
-    return np.rot90(image, TURNS.get(name.split("_", maxsplit=1)[0], 0))
 
 
 def ct_picture(name: str, grey: NDArray[np.uint8], liver: Mask) -> CanvasPicture:
@@ -37,7 +34,7 @@ def ct_picture(name: str, grey: NDArray[np.uint8], liver: Mask) -> CanvasPicture
     prepared = prepare_ct_grey(np.asarray(as_window, dtype=np.float32))
     hu = _uint8(prepared.placement.to_canvas(grey))
     mask = _uint8(prepared.placement.to_canvas(liver.astype(np.float32)) * 255.0)
-    outside = np.where(_silhouette(hu), 0, 255).astype(np.uint8)
+    outside = np.where(silhouette(hu > CLIPPED_BELOW), 0, 255).astype(np.uint8)
     unknown = np.where(hu <= CLIPPED_BELOW, 255, 0).astype(np.uint8)
     return CanvasPicture(name, hu, mask[None], np.full_like(mask, 255)[None], np.stack([outside, unknown]))
 
@@ -108,15 +105,6 @@ def _box_mask(prepared: Prepared, shape: tuple[int, ...], corner: tuple[int, int
     mask = np.zeros(shape, np.uint8)
     mask[corner[1] : corner[1] + BOX_SIDE, corner[0] : corner[0] + BOX_SIDE] = 255
     return _uint8(prepared.placement.to_canvas(mask))
-
-
-def _silhouette(hu: NDArray[np.uint8]) -> Mask:
-    """The filled outline of the body on a canvas (rows, columns)."""
-    closed = cv2.morphologyEx((hu > CLIPPED_BELOW).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((CLOSING, CLOSING)))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros_like(closed)
-    cv2.drawContours(filled, contours, -1, 1, thickness=-1)
-    return np.asarray(filled > 0)
 
 
 def _inside(prepared: Prepared) -> NDArray[np.uint8]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.inference.prepare import Kind
 from steatoscope.learning.training.segment_batches import CanvasPicture
-from steatoscope.learning.training.segment_pictures import ct_picture, mr_picture, turned, us_boxes, us_polygons
-from steatoscope.learning.training.sets import Sample, TrainingSet
+from steatoscope.learning.training.segment_pictures import ct_picture, mr_picture, us_boxes, us_polygons
+from steatoscope.learning.training.sets import Box, Sample, TrainingSet
 from steatoscope.learning.training.sets_aul import load_aul
+from steatoscope.learning.training.sets_byra2018 import load_byra2018
 from steatoscope.learning.training.sets_chaos_t1 import load_chaos_t1
-from steatoscope.learning.training.sets_liver_png import load_msd_liver
+from steatoscope.learning.training.sets_liver_png import load_msd_liver, turned
 
 BOX_FRAMES = (1, 5, 9)
 BOX_SAMPLING = 0.6
@@ -47,38 +47,39 @@ def canvas_picture(sample: Sample) -> CanvasPicture | None:
     if sample.modality == "mr":
         return _lighter_where_empty(mr_picture(name, grey, mask))
     stem = sample.path.name
-    picture = ct_picture(
-        name,
-        np.ascontiguousarray(turned(grey, stem), dtype=np.uint8),
-        np.ascontiguousarray(turned(mask, stem), dtype=np.bool_),
-    )
+    picture = ct_picture(name, turned(grey, stem), turned(mask, stem))
     return _lighter_where_empty(picture)
 
 
 def box_pictures(data: Path) -> list[CanvasPicture]:
     """Frames 1, 5 and 9 of every ``byra2018`` patient with hand-placed liver and cortex boxes; none without the set."""
-    for part in (".", "byra2018", "us/byra2018"):
-        if (data / part / "hepatorenal_rois.csv").is_file():
-            return _boxes(data / part)
-    return []
-
-
-def _boxes(folder: Path) -> list[CanvasPicture]:
     found = []
-    with (folder / "hepatorenal_rois.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if int(row["frame"]) in BOX_FRAMES]
-    for row in rows:
-        path = folder / f"patient_{int(row['patient_id']):02d}" / f"frame_{int(row['frame']):02d}.png"
-        sample = Sample(path, row["patient_id"], row["patient_id"], "us")
-        liver, kidney = (_corner(row, organ) for organ in ("liver", "kidney"))
-        picture = us_boxes(str(path), np.asarray(sample.image(), np.uint8), liver, kidney, sampling=BOX_SAMPLING)
+    for sample in _box_samples(data):
+        liver, kidney = (_corner(sample.boxes[organ]) for organ in ("liver", "kidney"))
+        picture = us_boxes(str(sample.path), np.asarray(sample.image(), np.uint8), liver, kidney, sampling=BOX_SAMPLING)
         if picture is not None:
             found.append(picture)
     return found
 
 
-def _corner(row: dict[str, str], organ: str) -> tuple[int, int]:
-    return int(float(row[f"{organ}_x"])), int(float(row[f"{organ}_y"]))
+def box_records(data: Path) -> list[dict[str, str]]:
+    """Path, sha256 and subject of the frames behind :func:`box_pictures`."""
+    return [
+        {"path": str(sample.path.relative_to(data)), "sha256": sample.sha256, "subject": f"byra2018 {sample.subject}"}
+        for sample in _box_samples(data)
+    ]
+
+
+def _box_samples(data: Path) -> list[Sample]:
+    for part in (".", "byra2018", "us/byra2018"):
+        if (data / part / "hepatorenal_rois.csv").is_file():
+            samples = load_byra2018(data / part).samples
+            return [s for s in samples if s.boxes and int(s.path.stem.split("_")[-1]) in BOX_FRAMES]
+    return []
+
+
+def _corner(box: Box) -> tuple[int, int]:
+    return int(box[0]), int(box[1])
 
 
 def _first(data: Path, parts: Sequence[str], mark: str) -> Path:

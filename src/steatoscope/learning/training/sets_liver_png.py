@@ -6,7 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.names import natural_key
@@ -23,6 +26,8 @@ CHAOS_CITATION: Final = (
     "Medical Image Analysis 2021, doi:10.1016/j.media.2020.101950 (T1 in-phase slices, augmented)"
 )
 LICENCE: Final = "CC BY-SA 4.0"
+TURNS: Final = {"flipped": 1, "mirrored": -1}
+"""Quarter turns against the clock from the stored slice to the usual display, by the name's beginning."""
 
 
 def load_pairs(
@@ -86,6 +91,15 @@ def volume_of(path: Path) -> str:
     if not numbers:
         raise SteatoscopeError("E_ANNOTATION", path=str(path), cause="The name holds no volume number.")
     return str(numbers[-2] if len(numbers) > 1 else numbers[0])
+
+
+def turned(image: NDArray[Any], name: str) -> NDArray[Any]:
+    """A slice of the set (rows, columns) in radiological orientation: its file name says how it lies.
+
+    ``flipped_*`` have the spine at the left and the liver on top, ``mirrored_*`` the opposite; both are turned, not
+    mirrored, so that right and left stay true. Other names are left as they are.
+    """
+    return np.ascontiguousarray(np.rot90(image, TURNS.get(name.casefold().split("_", maxsplit=1)[0], 0)))
 
 
 def _both_ways(samples: Sequence[Sample]) -> list[str]:
