@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from steatoscope.learning.inference.detector import box_means, components
+from steatoscope.learning.inference.detector_scores import EVIDENCE, box_means, components, evidence, rescored
 
 CANVAS = (96, 128)
+WEIGHTS = (0.7, 0.5, 1.0, 1.0, 0.5, 0.2, 0.1, 0.0, 0.1, 0.0, 1.0, 1.0)
 
 
 def test_components_are_boxes_of_what_is_above_the_limit():
@@ -23,6 +24,20 @@ def test_box_means_are_means():
     assert box_means(values, boxes) == pytest.approx(wanted, abs=1e-5)
 
 
+def test_evidence_of_a_box_that_fits_its_segment():
+    segment, organ = np.zeros(CANVAS, dtype=np.float32), np.ones(CANVAS, dtype=np.float32)
+    segment[20:40, 30:60] = 0.8
+    boxes = np.array([[30, 20, 60, 40], [30, 20, 45, 30], [80, 60, 100, 80]], dtype=np.float32)
+    found = dict(zip(EVIDENCE, evidence(np.array([0.5, 0.5, 0.25]), boxes, segment, organ).T, strict=True))
+    assert found["box score, logit"] == pytest.approx([0.0, 0.0, np.log(1 / 3)], abs=1e-5)
+    assert found["segment in box"] == pytest.approx([0.8, 0.8, 0.0], abs=1e-6)
+    assert found["segment part overlap"] == pytest.approx([1.0, 0.25, 0.0], abs=1e-6)
+    assert found["segment in box minus around"] == pytest.approx([0.8 - 0.8 / 2.25, 0.8 - 0.8 * 0.695, 0.0], abs=0.06)
+    assert found["segment soft overlap"] == pytest.approx([480 / 450, 120 / (112.5 + 360), 0.0], abs=0.07)
+    assert found["share of best box score"] == pytest.approx([1.0, 1.0, 0.5])
+    assert rescored(np.array([[1.0, 2.0]]), (0.5, -1.0, 0.25)) == pytest.approx(1 / (1 + np.exp(1.25)))
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A detector with random weights, as torch and as ONNX graphs."""
@@ -38,7 +53,7 @@ def trained(tmp_path_factory):
         torch.nn.init.normal_(parameter, std=0.2)
     files = export_detector(network, CANVAS, tmp_path_factory.mktemp("graphs"))
     task = DetectorTask("us", ("liver", "mass"), {"mass": 1, "other": 0})
-    plain = replace(detector_settings(network, task), canvas=CANVAS, components=(), fusion=0.0, mask_fusion=0.0,
+    plain = replace(detector_settings(network, task), canvas=CANVAS, components=(),
                     flip=False)  # fmt: skip
     return network, replace(detector_of(network, task, files), settings=plain)
 
@@ -68,7 +83,7 @@ def test_the_graphs_detect_what_torch_detects(trained):
 
 def test_a_mirrored_canvas_gives_mirrored_regions(trained):
     _, detector = trained
-    both = replace(detector, settings=replace(detector.settings, flip=True, fusion=0.5, mask_fusion=0.5,
+    both = replace(detector, settings=replace(detector.settings, flip=True, rescore=WEIGHTS,
                                               components=(0.5,), score=0.01))  # fmt: skip
     canvas = canvas_of(7)
     one, other = both.detect(canvas), both.detect(canvas[:, ::-1])

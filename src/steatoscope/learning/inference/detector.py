@@ -1,7 +1,8 @@
 """Focal regions on a canvas by a small Mask R-CNN, without torch: dense graph, proposals, box graph, mask graph.
 
 Between the graphs everything is numpy. Proposals come from the region proposal network and from the connected parts of
-the segmentation; a region's score is its box score fused with what the segmentation says inside its box. The detector
+the segmentation; a region's score weighs its box score
+with what the segmentation shows there. The detector
 reads the canvas and its mirror image and takes the mean of both.
 """
 
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ from steatoscope.learning.inference.boxes import (
     decoded,
     suppressed,
 )
+from steatoscope.learning.inference.detector_scores import box_means, components, evidence, rescored
 from steatoscope.learning.inference.detector_settings import DetectorSettings
 from steatoscope.learning.inference.detector_view import View, read_view
 from steatoscope.learning.inference.roi import pasted, pyramid_align
@@ -42,6 +43,17 @@ class Detection:
     label: str
     mask: Mask
     features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Boxes (n, 4), label numbers (n,), scores (n,) and features (n, k) before suppression, and the segments."""
+
+    boxes: Boxes
+    labels: NDArray[np.intp]
+    scores: NDArray[np.float32]
+    features: NDArray[np.float32]
+    segments: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,23 +81,35 @@ class Detector:
 
     def read(self, canvas: Floats, allowed: Mask | None = None) -> tuple[list[Detection], Floats]:
         """As :meth:`detect`, with the segmentation's probabilities (segments, rows, columns) beside it."""
+        plan, views = self.settings, self._views(canvas)
+        found = self._candidates(views)
+        boxes, labels, scores, segments = found.boxes, found.labels, found.scores, found.segments
+        kept = suppressed(boxes, scores, plan.nms, labels)
+        kept = kept[scores[kept] >= plan.score]
+        kept = kept[: plan.most if allowed is None else 4 * plan.most]
+        masks = self._masks(views, boxes[kept], labels[kept])
+        regions = [
+            Detection(_corners(boxes[k]), float(scores[k]), plan.labels[labels[k]], masks[i] > 0.5, found.features[k])
+            for i, k in enumerate(kept)
+            if allowed is None or _inside(masks[i] > 0.5, boxes[k], allowed)
+        ]
+        return regions[: plan.most], segments
+
+    def candidates(self, canvas: Floats) -> Candidates:
+        """All boxes of a canvas (rows, columns) with their scores, near copies among them."""
+        return self._candidates(self._views(canvas))
+
+    def _views(self, canvas: Floats) -> list[View]:
         plan = self.settings
         if canvas.shape != plan.canvas:
             raise ValueError(f"the canvas has shape {canvas.shape}, not {plan.canvas}")
         mirrors = (False, True) if plan.flip else (False,)
-        views = [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in mirrors]
+        return [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in mirrors]
+
+    def _candidates(self, views: Sequence[View]) -> Candidates:
         segments = np.mean([view.segments for view in views], axis=0, dtype=np.float32)
         boxes, labels, scores, features = self._boxes(views, self._proposals(views, segments), segments)
-        kept = suppressed(boxes, scores, plan.nms, labels)
-        kept = kept[scores[kept] >= plan.score]
-        kept = kept[: plan.most if allowed is None else 4 * plan.most]
-        masks = self._masks(views, boxes[kept], labels[kept], segments)
-        found = [
-            Detection(_corners(boxes[k]), float(scores[k]), plan.labels[labels[k]], masks[i] > 0.5, features[k])
-            for i, k in enumerate(kept)
-            if allowed is None or _inside(masks[i] > 0.5, boxes[k], allowed)
-        ]
-        return found[: plan.most], segments
+        return Candidates(boxes, labels, scores, features, segments)
 
     def _proposals(self, views: Sequence[View], segments: Floats) -> Boxes:
         parts = [view.proposals for view in views]
@@ -120,51 +144,27 @@ class Detector:
     def _fused(
         self, probability: NDArray[np.floating], boxes: Boxes, labels: NDArray[np.intp], segments: Floats
     ) -> NDArray[np.float32]:
-        """Geometric mean of the box score and the segmentation's mean probability in the box, by ``fusion``."""
-        weight, fused = self.settings.fusion, np.asarray(probability, dtype=np.float32).copy()
-        for label, segment in enumerate(self.settings.label_segments):
+        """Box scores weighed with the segmentation by ``rescore``, or as they are where that is empty."""
+        plan, fused = self.settings, np.asarray(probability, dtype=np.float32).copy()
+        organ = segments[0] if plan.organ is None else segments[plan.organ]
+        for label, segment in enumerate(plan.label_segments):
             chosen = labels == label
-            if weight and segment is not None and chosen.any():
-                inside = box_means(segments[segment], boxes[chosen])
-                fused[chosen] = fused[chosen] ** (1.0 - weight) * inside**weight
+            if plan.rescore and segment is not None and chosen.any():
+                features = evidence(fused[chosen], boxes[chosen], segments[segment], organ)
+                fused[chosen] = rescored(features, plan.rescore)
         return fused
 
-    def _masks(self, views: Sequence[View], boxes: Boxes, labels: NDArray[np.intp], segments: Floats) -> list[Floats]:
-        """Probabilities (rows, columns) of each region's mask: its mask head's and, in its box, the segmentation's."""
+    def _masks(self, views: Sequence[View], boxes: Boxes, labels: NDArray[np.intp]) -> list[Floats]:
+        """Probabilities (rows, columns) of each region's mask, mean over the views."""
         if not len(boxes):
             return []
-        plan = self.settings
-        parts = []
+        plan, parts = self.settings, []
         for view in views:
             pooled = pyramid_align(view.maps, plan.strides, view.turned(boxes), MASK_SIDE, plan.canonical)
             answer = self.mask.run(regions=pooled)["masks"][np.arange(len(boxes)), labels]
             parts.append(answer[:, :, ::-1] if view.mirror else answer)
         small = np.mean(parts, axis=0, dtype=np.float32)
-        found = []
-        for mask, box, label in zip(small, boxes, labels, strict=True):
-            whole, segment = pasted(mask, box, plan.canvas), plan.label_segments[label]
-            share = plan.mask_fusion if segment is not None else 0.0
-            found.append((1.0 - share) * whole + share * np.where(whole > 0.0, segments[segment or 0], 0.0))
-        return found
-
-
-def components(probability: Floats, limit: float) -> Boxes:
-    """Boxes (n, 4) of the connected parts of a map (rows, columns) above a limit, specks left out."""
-    binary = (probability > limit).astype(np.uint8)
-    _, _, stats, _ = cv2.connectedComponentsWithStats(binary)
-    kept = stats[1:][stats[1:, cv2.CC_STAT_AREA] >= 12]
-    low, size = kept[:, :2].astype(np.float32), kept[:, 2:4].astype(np.float32)
-    return np.concatenate([low, low + size], axis=1)
-
-
-def box_means(values: Floats, boxes: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Means (n,) of a map (rows, columns) in boxes (n, 4), rounded outward to whole pixels."""
-    table = np.pad(values.astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    low = np.floor(boxes[:, :2]).astype(np.intp).clip(0, [values.shape[1] - 1, values.shape[0] - 1])
-    high = np.maximum(np.ceil(boxes[:, 2:]).astype(np.intp), low + 1).clip(1, [values.shape[1], values.shape[0]])
-    (x0, y0), (x1, y1) = low.T, high.T
-    total = table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0]
-    return np.asarray(total / ((x1 - x0) * (y1 - y0)), dtype=np.float32).clip(0.0, 1.0)
+        return [pasted(mask, box, plan.canvas) for mask, box in zip(small, boxes, strict=True)]
 
 
 def _inside(mask: Mask, box: NDArray[np.floating], allowed: Mask) -> bool:

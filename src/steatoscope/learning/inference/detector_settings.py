@@ -15,7 +15,8 @@ class DetectorSettings:
     ``label_segments`` the segment of each label (None: it has none). ``anchors`` are root areas in canvas pixels for
     each stride, ``ratios`` heights over widths, ``canonical`` the size pooled from the coarsest map. ``candidates``
     per map survive to ``proposals`` per view at ``proposal_nms``. ``components`` are limits at which connected parts
-    of a segment become proposals too; ``fusion`` (0-1) weighs the segment in the score, ``mask_fusion`` in the mask.
+    of a segment become proposals too; ``rescore`` holds the logistic weights of a region's evidence and the intercept
+    (empty: box scores stay), ``organ`` the segment of the organ.
     Regions below ``score`` are dropped, ``nms`` and ``most`` limit the rest; ``operating`` is the score from which a
     region is reported.
     """
@@ -37,8 +38,8 @@ class DetectorSettings:
     score: float
     operating: float
     components: tuple[float, ...] = ()
-    fusion: float = 0.0
-    mask_fusion: float = 0.0
+    rescore: tuple[float, ...] = ()
+    organ: int | None = None
     flip: bool = False
 
     @classmethod

@@ -39,7 +39,7 @@ class RCNNPlan:
     candidates: int = 100
     proposal_nms: float = 0.7
     score: float = 0.01
-    nms: float = 0.4
+    nms: float = 0.3
     most: int = 10
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,6 @@ from steatoscope.learning.training.detector import DetectorTask
 from steatoscope.learning.training.export import export_onnx, round_weights
 
 COMPONENTS = (0.3, 0.5)
-FUSION, MASK_FUSION = 0.5, 0.5
 
 
 def export_detector(network: LiteRCNN, canvas: tuple[int, int], folder: Path) -> dict[str, Path]:
@@ -40,7 +39,9 @@ def export_detector(network: LiteRCNN, canvas: tuple[int, int], folder: Path) ->
     return {path.name: path for path in files.values()}
 
 
-def detector_settings(network: LiteRCNN, task: DetectorTask, *, operating: float = 0.5) -> DetectorSettings:
+def detector_settings(
+    network: LiteRCNN, task: DetectorTask, *, operating: float = 0.5, rescore: Sequence[float] = ()
+) -> DetectorSettings:
     """Settings of a network trained for a task; ``operating`` is the score from which a region is reported."""
     plan = network.plan
     return DetectorSettings(
@@ -61,13 +62,15 @@ def detector_settings(network: LiteRCNN, task: DetectorTask, *, operating: float
         score=plan.score,
         operating=operating,
         components=COMPONENTS,
-        fusion=FUSION,
-        mask_fusion=MASK_FUSION,
+        rescore=tuple(rescore),
+        organ=0 if task.segments else None,
         flip=task.kind == "us",
     )
 
 
-def detector_of(network: LiteRCNN, task: DetectorTask, files: Mapping[str, Path]) -> Detector:
+def detector_of(
+    network: LiteRCNN, task: DetectorTask, files: Mapping[str, Path], *, rescore: Sequence[float] = ()
+) -> Detector:
     """The exported graphs at work, as they would ship."""
     graphs = (session_of_bytes(files[name].read_bytes()) for name in GRAPHS)
-    return Detector(detector_settings(network, task), *graphs)
+    return Detector(detector_settings(network, task, rescore=rescore), *graphs)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from steatoscope.learning.inference.prepare import CANVAS
 from steatoscope.learning.models.rcnn import LiteRCNN
 from steatoscope.learning.training.detector import OPERATING, US_MASSES, train_detector, trained_trunk
+from steatoscope.learning.training.detector_cv import WEIGHTS
 from steatoscope.learning.training.detector_export import detector_settings, export_detector
 from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.segment_sources import canvas_picture
@@ -22,13 +24,19 @@ NAME = "us-localiser"
 def train_us_localiser(
     data: Path, out: Path, *, seed: int, steps: int | None = None, resume: bool = False
 ) -> dict[str, Any]:
-    """Train and pack ``us-localiser``: a segmentation trunk first, then boxes, masks and segments together."""
+    """Train and pack ``us-localiser``: a segmentation trunk first, then boxes, masks and segments together.
+
+    The weights of the evidence come from ``out/rescore.json``, where ``benchmark aul`` with the same ``out`` has left
+    them; without it box scores stay as they are.
+    """
     known = load_aul(data)
     found = [canvas_picture(sample) for sample in known.samples]
     pictures = [picture for picture in found if picture is not None]
     trunk = trained_trunk(pictures, US_MASSES.kind, out / "trunk", seed=seed, steps=steps)
     network = train_detector(pictures, US_MASSES, steps=steps, seed=seed, out=out / "run", resume=resume, trunk=trunk)
-    return pack_us_localiser(network, known, out, seed=seed)
+    stored = out / WEIGHTS
+    rescore = json.loads(stored.read_text(encoding="utf-8")) if stored.is_file() else ()
+    return pack_us_localiser(network, known, out, seed=seed, rescore=rescore)
 
 
 def pack_us_localiser(
@@ -38,11 +46,12 @@ def pack_us_localiser(
     *,
     seed: int,
     operating: float = OPERATING,
+    rescore: Sequence[float] = (),
     metrics: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Export a trained network and write its model folder; ``metrics`` are those of the cross-validation, if any."""
     files = export_detector(network, CANVAS[US_MASSES.kind], out)
-    settings = detector_settings(network, US_MASSES, operating=operating)
+    settings = detector_settings(network, US_MASSES, operating=operating, rescore=rescore)
     write_model(
         out,
         name=NAME,
@@ -81,8 +90,8 @@ def card(metrics: Mapping[str, Any], images: int, operating: float) -> str:
         "",
         f"A small Mask R-CNN on an EfficientNet-lite0 U-Net whose decoder is the feature pyramid; trained on {images} "
         "images. Proposals come from its region proposal network and from connected parts of its own segmentation; "
-        "the score is the geometric mean of the box score and the segmentation's mean probability in the box; the "
-        "answer is the mean of the frame and its mirror image.",
+        "the score weighs the box score with what the segmentation shows in and around the box (logistic, fitted out "
+        "of fold); the answer is the mean of the frame and its mirror image.",
         "",
         f"A mass is reported from a score of {operating:.2f} on.",
         "",
