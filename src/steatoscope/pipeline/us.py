@@ -14,14 +14,7 @@ from steatoscope.core.report import BaselinePart, ExplanationPart, LesionPart, M
 from steatoscope.imaging.io.masks import read_liver_mask
 from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.options import AnalyseOptions
-from steatoscope.pipeline.ports import (
-    SECTOR_METHOD,
-    FocalFindings,
-    Organs,
-    Ports,
-    PreparedView,
-    UltrasoundReading,
-)
+from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, Ports, PreparedView, UltrasoundReading
 from steatoscope.pipeline.progress import Tracker
 from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation
 from steatoscope.pipeline.us_views import prepare_view
@@ -92,15 +85,19 @@ def _read(
     reading = ports.us_grader(views, options.level)
     refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
     kidneys = [one.kidney for one in reading.views]
+    organs = tuple(
+        replace(organ, kidney=None) if seen is False else organ for organ, seen in zip(organs, kidneys, strict=True)
+    )
     unseen = (warning("W_KIDNEY"),) if False in kidneys and True not in kidneys else ()
     return _USCase(views, organs, (), reading, refusal, (*notes, *reading.notes, *unseen))
 
 
 def _focal(case: _USCase, ports: Ports) -> tuple[FocalFindings, ...]:
-    """Focal regions of every view; none are sought on pictures that the grader calls foreign."""
-    if case.refusal is not None:
-        return tuple(FocalFindings() for _ in case.views)
-    return tuple(ports.us_focal(view, organ) for view, organ in zip(case.views, case.organs, strict=True))
+    """Focal regions of every view; on pictures that the grader calls foreign only where a liver was outlined."""
+    return tuple(
+        FocalFindings() if case.refusal is not None and organ.method == SECTOR_METHOD else ports.us_focal(view, organ)
+        for view, organ in zip(case.views, case.organs, strict=True)
+    )
 
 
 def _measured(case: _USCase, number: int) -> tuple[Measurement, ...]:
@@ -153,7 +150,7 @@ def _models(case: _USCase) -> tuple[ModelPart, ...]:
     """The models that took part, each once."""
     parts = [
         *((case.reading.model,) if case.reading else ()),
-        *(organ.model for organ in case.organs if organ.model is not None and organ.method != SECTOR_METHOD),
+        *(organ.model for organ in case.organs if organ.model is not None),
         *(found.model for found in case.focal if found.model is not None),
     ]
     return tuple({part.name: part for part in parts}.values())

@@ -51,8 +51,15 @@ def _part(shown: ShownView, name: str, mask: Mask | None) -> SegmentPart | None:
         mask=f"mask-{name}.png",
         area_mm2=None if pixel is None else size * pixel[0] * pixel[1],
         fraction_of_view=round(size / float(max(shown.view.sector.mask.sum(), 1)), 6),
-        method=shown.organs.method,
+        method=_method(shown.organs, name),
     )
+
+
+def _method(organs: Organs, name: str) -> str:
+    """How an organ was found; where the sector stands in for the liver, the kidney is still the network's."""
+    if name == "liver" or organs.model is None:
+        return organs.method
+    return f"{organs.model.name} {organs.model.version}"
 
 
 def mask_files(views: Sequence[ShownView]) -> dict[str, Mask]:

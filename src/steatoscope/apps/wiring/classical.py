@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, PreparedView
+
+if TYPE_CHECKING:
+    from steatoscope.science.segment.ct import CTOrgans
 
 CLASSICAL_CT = "classical: attenuation, position and morphology"
 CLASSICAL_MR = "classical: signal, fat map, position and morphology"
@@ -17,7 +21,11 @@ def ct_segmenter(volume: Volume) -> Organs:
     """Organs on CT by :func:`steatoscope.science.segment.ct.find_ct_organs`."""
     from steatoscope.science.segment.ct import find_ct_organs
 
-    found = find_ct_organs(volume)
+    return classical_ct(find_ct_organs(volume))
+
+
+def classical_ct(found: CTOrgans) -> Organs:
+    """What the classical finder found, as the port tells it."""
     return Organs(
         liver=found.liver,
         spleen=found.spleen,

@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from steatoscope.apps.wiring.us_organs import places
-from steatoscope.core.image import Floats, Mask
+from steatoscope.core.image import Mask
 from steatoscope.core.report import RegionPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.ports import FocalFindings, Organs, PreparedView
 
 if TYPE_CHECKING:
     from steatoscope.learning.inference.detector import Detector
-    from steatoscope.learning.inference.prepare import Prepared
 
 Box = tuple[int, int, int, int]
 SAME_IOU = 0.2
@@ -45,14 +44,8 @@ class NetworkUSFocal:
         """Masses seen in at least a third of up to five frames, each once, in the frame where it is surest."""
         if organs.liver is None:
             return FocalFindings()
-        from steatoscope.learning.inference.prepare import network_input, prepare_us
-
         read = places(view.frames.shape[0])
-        found: list[list[PlacedRegion]] = []
-        for place in read:
-            prepared = prepare_us(view.frames[place], view.tissue)
-            canvas = network_input(prepared, "us")
-            found.append(regions_of(detector(self.model), prepared, canvas, organs.liver[0], view.chosen[int(place)]))
+        found = [regions_of(detector(self.model), view, int(place), organs.liver[0]) for place in read]
         kept = steady(found)
         named = f"{self.model.name} {self.model.version}" + (f", view {view.name}" if view.name else "")
         size = None if view.pixel_mm is None else view.pixel_mm[0] * view.pixel_mm[1]
@@ -71,21 +64,21 @@ def detector(model: ModelFolder) -> Detector:
     return Detector.open(model)
 
 
-def regions_of(found_by: Any, prepared: Prepared, canvas: Floats, liver: Mask, index: int) -> list[PlacedRegion]:
-    """Regions of one picture at the detector's operating score, at least half within the liver (rows, columns)."""
-    placement = prepared.placement
-    allowed = prepared.inside & (placement.to_canvas(liver) > 0.5)
-    found = found_by.detect(canvas, allowed)
-    sure = [one for one in found if one.score >= found_by.settings.operating]
-    placed = []
-    for one in sure:
-        mask = placement.from_canvas(one.mask[None].astype(np.float32))[0] > 0.5
-        box = whole_pixels(placement.box_from_canvas(np.array(one.box)), placement.picture)
-        placed.append(PlacedRegion(box, np.asarray(mask & liver), float(one.score), index))
-    return placed
+def regions_of(found_by: Detector, view: PreparedView, place: int, liver: Mask) -> list[PlacedRegion]:
+    """Regions of one frame at the detector's operating score, at least half within the liver (rows, columns)."""
+    from steatoscope.learning.inference.detector_us import find_on_frame
+
+    found = find_on_frame(found_by, view.frames[place], view.tissue, liver).regions
+    return [
+        PlacedRegion(
+            whole_pixels(one.box, liver.shape), np.asarray(one.mask & liver), float(one.score), view.chosen[place]
+        )
+        for one in found
+        if one.score >= found_by.settings.operating
+    ]
 
 
-def whole_pixels(box: Sequence[float] | np.ndarray[Any, np.dtype[np.float64]], size: tuple[int, int]) -> Box:
+def whole_pixels(box: Sequence[float], size: tuple[int, ...]) -> Box:
     """A box (x0, y0, x1, y1) rounded outward to whole pixels of a picture (rows, columns), end excluded."""
     x0, y0, x1, y1 = (float(value) for value in box)
     left, top = min(max(int(np.floor(x0)), 0), size[1] - 1), min(max(int(np.floor(y0)), 0), size[0] - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from steatoscope.learning.inference.slices import SliceSegmenter
 
 MOST_FRAMES = 5
-THRESHOLD = 0.5
-LEAST_LIVER, LEAST_KIDNEY = 0.05, 0.004
+THRESHOLD, UNSURE_THRESHOLD = 0.5, 0.2
+LEAST_LIVER, PARTIAL_LIVER = 0.05, 0.2
+# The kidney was taught by small boxes in its cortex, all else unknown: only its surest part is an outline.
+KIDNEY_THRESHOLD, KIDNEY_SHARES, KIDNEY_DEPTH = 0.9, (0.02, 0.3), 0.15
 LARGE_PART = 0.1
-STEADY_DICE = 0.7
+STEADY_SHARE = 0.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,20 +62,38 @@ def places(count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
 def us_organs(view: PreparedView, liver: Floats, kidney: Floats | None, model: ModelFolder) -> Organs:
     """Organs from probabilities (frames, rows, columns); the scan sector stands in for a liver that is not found."""
     mean = liver.mean(axis=0)
-    mask = large_parts((mean >= THRESHOLD) & view.tissue)
-    if mask.sum() < LEAST_LIVER * view.sector.mask.sum():
-        whole = us_segmenter(view)
+    renal = None if kidney is None else _kidney(kidney.mean(axis=0), mean, view)
+    space = view.tissue if renal is None else view.tissue & ~renal
+    whole = float(view.sector.mask.sum())
+    mask = large_parts((mean >= THRESHOLD) & space)
+    if 0 < mask.sum() < PARTIAL_LIVER * whole:
+        mask = _grown(mask, (mean >= UNSURE_THRESHOLD) & space)
+    if mask.sum() < LEAST_LIVER * whole:
+        sector = us_segmenter(view)
         note = warning("W_MASK", "The network found no liver here; the whole scan sector was measured.")
-        return Organs(liver=whole.liver, method=whole.method, confidence=whole.confidence, notes=(note,))
-    renal = None if kidney is None else _kidney(kidney.mean(axis=0), view)
+        return replace(sector, kidney=None if renal is None else renal[None], notes=(note,), model=model.part())
     return Organs(
-        liver=(mask if renal is None else mask & ~renal)[None],
+        liver=mask[None],
         kidney=None if renal is None else renal[None],
         method=f"{model.name} {model.version}",
         confidence=float(mean[mask].mean()),
-        notes=_unsteady(liver, mask),
+        notes=(*_partial(mask, whole), *_unsteady(liver, mask)),
         model=model.part(),
     )
+
+
+def _partial(mask: Mask, whole: float) -> tuple[QualityCode, ...]:
+    share = float(mask.sum()) / whole
+    if share >= PARTIAL_LIVER:
+        return ()
+    return (warning("W_MASK", f"It holds {share:.0%} of the scan sector and may be only a part of the liver."),)
+
+
+def _grown(core: Mask, around: Mask) -> Mask:
+    """The parts of ``around`` (rows, columns) that touch a core within it, holes filled."""
+    _, labels = cv2.connectedComponents(around.astype(np.uint8))
+    touched = np.unique(labels[core & around])
+    return large_parts(np.isin(labels, touched[touched > 0]))
 
 
 def large_parts(mask: Mask) -> Mask:
@@ -89,15 +109,26 @@ def large_parts(mask: Mask) -> Mask:
     return np.asarray(filled > 0)
 
 
-def _kidney(mean: Floats, view: PreparedView) -> Mask | None:
-    mask = large_parts((mean >= THRESHOLD) & view.tissue)
-    return mask if mask.sum() >= LEAST_KIDNEY * view.sector.mask.sum() else None
+def _kidney(mean: Floats, liver: Floats, view: PreparedView) -> Mask | None:
+    """The largest sure part of a kidney; None where it is no kidney's size, or lies in the skin."""
+    count, labels, stats, centres = cv2.connectedComponentsWithStats(
+        ((mean >= KIDNEY_THRESHOLD) & (mean > liver) & view.tissue).astype(np.uint8)
+    )
+    if count < 2:
+        return None
+    best = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    share = float(stats[best, cv2.CC_STAT_AREA]) / float(view.sector.mask.sum())
+    sector, (x, y) = view.sector, centres[best]
+    radius = float(np.hypot(x - sector.apex[0], y - sector.apex[1]))
+    depth = (radius - sector.inner_radius) / (sector.outer_radius - sector.inner_radius)
+    if not KIDNEY_SHARES[0] <= share <= KIDNEY_SHARES[1] or depth < KIDNEY_DEPTH:
+        return None
+    return large_parts(np.asarray(labels == best))
 
 
 def _unsteady(liver: Floats, mask: Mask) -> tuple[QualityCode, ...]:
-    """``W_MASK`` where the outlines of single frames lie elsewhere than the view's."""
-    single = liver >= THRESHOLD
-    agreed = [2.0 * float((one & mask).sum()) / float(one.sum() + mask.sum()) for one in single]
-    if min(agreed) >= STEADY_DICE:
+    """``W_MASK`` where a single frame shows little of the view's outline as liver."""
+    held = [float((one[mask] >= UNSURE_THRESHOLD).mean()) for one in liver]
+    if min(held) >= STEADY_SHARE:
         return ()
-    return (warning("W_MASK", f"The frames disagree about the liver (lowest Dice {min(agreed):.2f})."),)
+    return (warning("W_MASK", f"The frames disagree about it (one confirms {min(held):.0%} of it)."),)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.apps.wiring.ultrasound import MOST_CONTRIBUTIONS, STATISTIC, STEATOSIS_PERCENT
+from steatoscope.apps.wiring.ultrasound import MOST_CONTRIBUTIONS, STATISTIC
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.measurement import Interval, Measurement, Quality
 from steatoscope.core.report import Contribution, SteatosisPart
@@ -61,7 +61,9 @@ def opened(folder: ModelFolder) -> SteatosisModel:
 
 
 def estimate(model: SteatosisModel, answers: Sequence[SteatosisPrediction]) -> FatEstimate:
-    """The patient's fat from the views' answers: means of value and bounds; grades of that value."""
+    """The patient's fat from the views' answers: means of values, bounds and grade probabilities."""
+    from steatoscope.learning.inference.us_steatosis_judge import grade_set
+
     interval = Interval(
         float(np.mean([a.interval.low for a in answers])),
         float(np.mean([a.interval.high for a in answers])),
@@ -69,7 +71,12 @@ def estimate(model: SteatosisModel, answers: Sequence[SteatosisPrediction]) -> F
     )
     value = float(np.mean([a.value_percent for a in answers]))
     kidney = any(a.kidney_in_view for a in answers)
-    grades = model.grades(value, unusual=any(a.unusual for a in answers), kidney=kidney)
+    grades = {
+        label: float(np.mean([a.grade_probabilities[label] for a in answers]))
+        for label in answers[0].grade_probabilities
+    }
+    probability = float(np.mean([a.probability for a in answers]))
+    limit = model.path(kidney=kidney).judge.grade_limit
     return FatEstimate(
         value_percent=value,
         scale="histology",
@@ -82,9 +89,9 @@ def estimate(model: SteatosisModel, answers: Sequence[SteatosisPrediction]) -> F
         pdff_equivalent=pdff_equivalent(value, interval),
         probabilities=grades,
         steatosis=SteatosisPart(
-            probability=1.0 - grades["normal"], threshold=answers[0].threshold, positive=value >= STEATOSIS_PERCENT
+            probability=probability, threshold=answers[0].threshold, positive=probability >= answers[0].threshold
         ),
-        grade_set=answers[0].grade_set if len(answers) == 1 else None,
+        grade_set=answers[0].grade_set if len(answers) == 1 else grade_set(grades, limit),
     )
 
 
