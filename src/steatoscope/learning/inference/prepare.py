@@ -59,7 +59,7 @@ def prepare_ct_grey(grey: Floats) -> Prepared:
     return _cropped(grey, body_part(grey > above_zero), CANVAS["ct"])
 
 
-def prepare_mr(signal: NDArray[np.floating]) -> Prepared:
+def prepare_mr(signal: NDArray[np.number]) -> Prepared:
     """An MR magnitude slice (rows, columns) in any unit, scaled by its own bright end and cropped to the body."""
     top = float(np.percentile(signal, MR_TOP_PERCENTILE))
     grey = np.asarray(np.clip(signal / max(top, 1e-6), 0.0, 1.0) * 255.0, dtype=np.float32)

@@ -36,13 +36,16 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 def roi_align(
     features: Tensor,
-    boxes: Tensor,
+    boxes: Tensor | list[Tensor],
     output_size: int | tuple[int, int],
     spatial_scale: float = 1.0,
     sampling_ratio: int = SAMPLES,
     aligned: bool = False,
 ) -> Tensor:
-    """RoIAlign of maps (n, c, h, w) at boxes (k, 5; map number, x0, y0, x1, y1): values (k, c, rows, columns)."""
+    """RoIAlign of maps (n, c, h, w) at boxes: values (k, c, rows, columns).
+
+    ``boxes`` is (k, 5; map number, x0, y0, x1, y1), or one (k_i, 4) a map.
+    """
     rows, columns = (output_size, output_size) if isinstance(output_size, int) else output_size
     if isinstance(boxes, list):
         numbers = [torch.full((len(part), 1), float(i), device=features.device) for i, part in enumerate(boxes)]
@@ -92,13 +95,13 @@ def _load() -> tuple[Any, Any, bool]:
     global _LIBRARY  # noqa: PLW0603  torch drops the operators with the library object
     compiled = True
     try:
-        torch.ops.load_library(_extension())
+        torch.ops.load_library(_extension())  # type: ignore[no-untyped-call]
     except (OSError, ImportError):
         compiled = False
-        _LIBRARY = torch.library.Library("torchvision", "DEF")
+        _LIBRARY = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for name in ("nms", "qnms"):
-            _LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-            _LIBRARY.impl(name, nms, "CPU")
+            _LIBRARY.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+            _LIBRARY.impl(name, nms, "CPU")  # type: ignore[no-untyped-call]
     import timm
     import torchvision
     import torchvision.models.detection

@@ -44,7 +44,8 @@ def train_segmenter(
     report: Report | None = None,
 ) -> LiteUNet:
     """A network trained on canvas pictures (``steps`` batches of 8); a checkpoint is kept in ``out``."""
-    network = LiteUNet(len(CLASSES[kind])).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = LiteUNet(len(CLASSES[kind]))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = Schedule(steps or STEPS[kind], PEAK_RATE, weight_decay=WEIGHT_DECAY, seed=seed)
     fit(
         network,
