@@ -96,7 +96,56 @@ def test_ultrasound_patient(steatoscope: Steatoscope, data_dir: Path, tmp_path: 
     assert report["grade"]["limits"] == [5.0, 33.0, 66.0]
     assert report["baseline"]["percentile"] is None
     codes = [code["code"] for code in report["quality"]["codes"]]
-    assert {"W_SPACING", "W_FIRSTMODEL"} <= set(codes)
+    assert "W_SPACING" in codes
+    assert "W_FIRSTMODEL" not in codes
+    index = next(item for item in report["measurements"] if item["name"] == "hepatorenal_index")
+    assert 0.5 < index["value"] < 4.0
+    assert index["quality"] in ("ok", "warn", "poor")
+    assert {"us-steatosis", "us-segmenter"} <= {model["name"] for model in report["models"]}
+    assert report["lesion"] is None
+
+
+def test_the_first_ultrasound_model_is_selectable(steatoscope: Steatoscope, data_dir: Path, tmp_path: Path) -> None:
+    path = data_dir / "us/byra2018/patient_07/frame_05.png"
+    answer = steatoscope("analyze", path, "--model", "us-first", "--out", tmp_path / "out")
+    assert answer.code == 0, answer.document["quality"]
+    assert "us-first" in [model["name"] for model in answer.document["models"]]
+    assert "W_FIRSTMODEL" in [code["code"] for code in answer.document["quality"]["codes"]]
+
+
+def test_a_model_for_another_modality_is_wrong_usage(steatoscope: Steatoscope, data_dir: Path, tmp_path: Path) -> None:
+    path = data_dir / "us/byra2018/patient_07/frame_05.png"
+    answer = steatoscope("analyze", path, "--model", "ct-segmenter", "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mass_is_marked_without_a_class(steatoscope: Steatoscope, data_dir: Path, tmp_path: Path) -> None:
+    path = data_dir / "us/aul/images/malignant_175.jpg"
+    report = steatoscope("analyze", path, "--out", tmp_path / "out").document
+    lesions = [region for region in report["regions"] if region["kind"] == "lesion"]
+    assert len(lesions) >= 1
+    assert lesions[0]["detector"].startswith("us-localiser")
+    assert report["lesion"] is None
+    assert list((tmp_path / "out").glob("mask-lesion-frame*.png"))
+
+
+@pytest.mark.parametrize("slices", [(0, 20), (15, 35), (12, 13), (21, 22), (27, 28)])
+def test_a_pelvis_has_no_liver(
+    steatoscope: Steatoscope, data_dir: Path, tmp_path: Path, slices: tuple[int, int]
+) -> None:
+    import nibabel as nib
+
+    whole = nib.load(data_dir / "ct/totalsegmentator_examples/example_ct.nii.gz")
+    nib.save(whole.slicer[:, :, slices[0] : slices[1]], tmp_path / "pelvis.nii.gz")
+    answer = steatoscope("analyze", tmp_path / "pelvis.nii.gz", "--modality", "ct", "--out", tmp_path / "out")
+    assert answer.code == 4
+    assert answer.document["fat"] is None
+
+
+def test_a_neck_has_no_liver(steatoscope: Steatoscope, data_dir: Path, tmp_path: Path) -> None:
+    answer = steatoscope("analyze", data_dir / "mr/ismrm2012/16.mat", "--out", tmp_path / "out")
+    assert (answer.code, answer.document["error"]["code"]) == (4, "E_NOLIVER")
 
 
 def test_ultrasound_cine_dicom(steatoscope: Steatoscope, data_dir: Path, tmp_path: Path) -> None:

@@ -39,13 +39,15 @@ def _staging(out: Path) -> Path:
 
 def _fill(outcome: Outcome, folder: Path, command: Sequence[str]) -> dict[str, Any]:
     from steatoscope.service.report.html import render_html
+    from steatoscope.service.report.illustrations import charts
     from steatoscope.service.report.overlay import render_overlay
     from steatoscope.service.report.pdf import render_pdf
 
     document = outcome.report.document()
     (folder / "report.json").write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
-    (folder / "report.pdf").write_bytes(render_pdf(outcome))
-    (folder / "report.html").write_text(render_html(outcome), encoding="utf-8")
+    drawn = charts(outcome.report)
+    (folder / "report.pdf").write_bytes(render_pdf(outcome, drawn))
+    (folder / "report.html").write_text(render_html(outcome, drawn), encoding="utf-8")
     (folder / "overlay.png").write_bytes(render_overlay(outcome.pictures))
     _write_images(outcome, folder)
     names = sorted(path.name for path in folder.iterdir())

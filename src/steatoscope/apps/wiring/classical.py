@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
-from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, PreparedView
+from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, PreparedView
 
 if TYPE_CHECKING:
     from steatoscope.science.segment.ct import CTOrgans
@@ -65,8 +65,3 @@ def localiser(fat_map: Volume, liver: Mask, threshold_percent: float) -> Sequenc
     from steatoscope.science.segment.regions import fatty_regions
 
     return fatty_regions(fat_map, liver, threshold_percent)
-
-
-def no_focal(_scan: Volume | PreparedView, _organs: Organs) -> FocalFindings:
-    """Nothing is sought: for installations without a detector."""
-    return FocalFindings()

@@ -1,4 +1,4 @@
-"""Focal regions from a detector: masses on B-mode views, lesions on CT slices, only within the liver."""
+"""Focal regions from detectors: masses on B-mode views and regions on CT, only within the liver."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from steatoscope.apps.wiring.us_organs import places
-from steatoscope.core.image import Mask
+from steatoscope.core.image import Mask, Volume
 from steatoscope.core.report import RegionPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.ports import FocalFindings, Organs, PreparedView
@@ -54,6 +54,21 @@ class NetworkUSFocal:
             masks=joined(kept),
             model=self.model.part(),
         )
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkCTFocal:
+    """The port for focal regions on CT with a detector behind it."""
+
+    model: ModelFolder
+
+    def __call__(self, volume: Volume, organs: Organs) -> FocalFindings:
+        """Regions on the liver, at most twenty."""
+        if organs.liver is None:
+            return FocalFindings()
+        from steatoscope.learning.inference.ct_localiser import localise_ct
+
+        return FocalFindings(regions=tuple(localise_ct(volume, organs.liver, self.model)), model=self.model.part())
 
 
 @lru_cache(maxsize=4)

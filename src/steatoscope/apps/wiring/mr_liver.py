@@ -1,4 +1,8 @@
-"""The liver on MR: from the network on the magnitude, cross-checked by the classical finder, which sees the fat map."""
+"""The liver on MR: from the network on the magnitude, cross-checked by the classical finder, which sees the fat map.
+
+A network answers on any image, a neck or a knee too; the classical finder asks for an axial section of a trunk first.
+So the network's outline is measured where both agree, or where it is very sure; where they differ the classical one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from steatoscope.apps.wiring.agreement import AGREED_DICE, disagreement, overlap
 from steatoscope.apps.wiring.classical import CLASSICAL_MR, mask_notes
-from steatoscope.core.errors import warning
+from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Volume
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.ports import Organs
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
     from steatoscope.science.segment.mr import MRLiver
 
 CLASSICAL = "the classical finder"
-SURE_NETWORK = 0.8
+SURE_NETWORK = 0.9
+LARGE_ML = 250.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,16 +36,13 @@ class NetworkMR:
         from steatoscope.learning.inference.mr_segmenter import segment_mr
         from steatoscope.science.segment.mr import find_mr_liver
 
-        return mr_organs(segment_mr(anatomy, self.model), find_mr_liver(anatomy, pdff), self.model)
+        return mr_organs(anatomy, segment_mr(anatomy, self.model), find_mr_liver(anatomy, pdff), self.model)
 
 
-def mr_organs(found: FoundOrgan, classical: MRLiver, model: ModelFolder) -> Organs:
-    """The network's liver where both agree or it is sure; else the classical one, with a remark."""
+def mr_organs(anatomy: Volume, found: FoundOrgan, classical: MRLiver, model: ModelFolder) -> Organs:
+    """The network's liver where both agree or it is very sure; else the classical one, with a remark."""
     agreed = overlap(found.mask, classical.mask)
-    trusted = found.mask is not None and (
-        classical.mask is None or (agreed or 0.0) >= AGREED_DICE or found.confidence >= SURE_NETWORK
-    )
-    if not trusted:
+    if found.mask is None or not credible(anatomy, found, agreed):
         return _fallback(found, classical, agreed)
     return Organs(
         liver=found.mask,
@@ -51,13 +53,24 @@ def mr_organs(found: FoundOrgan, classical: MRLiver, model: ModelFolder) -> Orga
     )
 
 
+def credible(anatomy: Volume, found: FoundOrgan, agreed: float | None) -> bool:
+    """Whether the network's outline may be measured on; ``agreed`` is its Dice with the classical one, if any."""
+    if agreed is not None:
+        return agreed >= AGREED_DICE or found.confidence >= SURE_NETWORK
+    assert found.mask is not None
+    large = anatomy.geometry.known and float(found.mask.sum()) * anatomy.geometry.voxel_ml >= LARGE_ML
+    return large and found.confidence >= SURE_NETWORK
+
+
 def _fallback(found: FoundOrgan, classical: MRLiver, agreed: float | None) -> Organs:
-    if classical.mask is None:
-        said = ()
-    elif found.mask is None:
+    said: tuple[QualityCode, ...] = ()
+    if found.mask is None and classical.mask is not None:
         said = (warning("W_MASK", f"The network found no liver; only {CLASSICAL} did."),)
-    else:
-        said = disagreement(agreed, CLASSICAL)
+    elif found.mask is not None and classical.mask is None:
+        words = f"The network outlined something (confidence {found.confidence:.0%}) that {CLASSICAL} does not confirm."
+        said = (warning("W_MASK", words),)
+    elif found.mask is not None:
+        said = (*disagreement(agreed, CLASSICAL), warning("W_MASK", f"That of {CLASSICAL} was measured."))
     return Organs(
         liver=classical.mask,
         method=CLASSICAL_MR,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from steatoscope.apps.wiring import classical
 from steatoscope.apps.wiring.ct_liver import NetworkCT
-from steatoscope.apps.wiring.focal import NetworkUSFocal
+from steatoscope.apps.wiring.focal import NetworkCTFocal, NetworkUSFocal
 from steatoscope.apps.wiring.models import ChosenModel, chosen_model, shipped
 from steatoscope.apps.wiring.mr_liver import NetworkMR
 from steatoscope.apps.wiring.ultrasound import FirstModelGrader
@@ -32,7 +32,7 @@ def default_ports(options: AnalyseOptions) -> Ports:
         localiser=classical.localiser,
         us_grader=_us_grader,
         us_focal=_us_focal,
-        ct_focal=classical.no_focal,
+        ct_focal=_ct_focal,
     )
     return ports if options.model is None else with_model(ports, chosen_model(options.model))
 
@@ -53,6 +53,8 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
             fitted = replace(ports, mr_segmenter=NetworkMR(folder))
         case ("detector", "US"):
             fitted = replace(ports, us_focal=NetworkUSFocal(folder))
+        case ("detector", "CT"):
+            fitted = replace(ports, ct_focal=NetworkCTFocal(folder))
         case _:
             raise UsageError(f"the model {folder.name!r} has no place in the analysis of {chosen.modality}")
     return replace(fitted, modality=chosen.modality)
@@ -81,3 +83,8 @@ def _us_grader(views: Sequence[PreparedView], level: float) -> UltrasoundReading
 def _us_focal(view: PreparedView, organs: Organs) -> FocalFindings:
     model = shipped("us-localiser")
     return FocalFindings() if model is None else NetworkUSFocal(model)(view, organs)
+
+
+def _ct_focal(volume: Volume, organs: Organs) -> FocalFindings:
+    model = shipped("ct-localiser")
+    return FocalFindings() if model is None else NetworkCTFocal(model)(volume, organs)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 INDEX_METHOD = "automatic: mean grey of liver over renal cortex, at the places found by the model"
 SITE_NAMES = {"liver": "index: liver", "kidney": "index: cortex"}
-GOOD_INDEX, FAIR_INDEX = 0.5, 0.25
+GOOD_INDEX, FAIR_INDEX = 0.7, 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +125,7 @@ def hepatorenal(answer: SteatosisPrediction) -> tuple[Measurement, ...]:
 
 
 def index_words(quality: float) -> Quality:
-    """``ok``, ``warn`` or ``poor`` for a quality score of the index (0-1)."""
+    """``ok``, ``warn`` or ``poor`` for a quality score of the index (0-1), by the limits of the index by hand."""
     return "ok" if quality >= GOOD_INDEX else "warn" if quality >= FAIR_INDEX else "poor"
 
 

@@ -10,17 +10,17 @@ from typing import Final
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
+from reportlab.lib.units import inch
 
 from steatoscope.core.report import Report
 from steatoscope.pipeline.outcome import Outcome, Picture
 from steatoscope.service.report.content import present
 from steatoscope.service.report.formatting import clip
-from steatoscope.service.report.illustrations import charts, panels_shown, picture_caption
+from steatoscope.service.report.illustrations import Chart, charts, panels_shown, picture_caption
 from steatoscope.service.report.overlay import PANEL_NAMES, render_picture
+from steatoscope.service.report.pdf_blocks import PRINT_DPI, panel_width
 
 _FOLDER: Final = "templates"
-_PANEL_WIDTH_IN: Final = 3.2
-_PANEL_DPI: Final = 220
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +32,30 @@ class _Image:
     caption: str
 
 
-def render_html(outcome: Outcome) -> str:
-    """The outcome's report as an HTML document."""
+def render_html(outcome: Outcome, drawn: tuple[Chart, ...] | None = None) -> str:
+    """The outcome's report as an HTML document; ``drawn`` are its charts where the caller has them already."""
     content = present(outcome.report)
+    drawn = charts(outcome.report) if drawn is None else drawn
     template = _environment().get_template("report.html.j2")
     return template.render(
         content=content,
-        charts={chart.key: _image(chart.png, chart.alt, chart.caption) for chart in charts(outcome.report)},
+        charts={chart.key: _image(chart.png, chart.alt, chart.caption) for chart in drawn},
         pictures=[(clip(picture.title), _panels(outcome.report, picture)) for picture in outcome.pictures],
         style=Markup(_source("report.css")),
     )
 
 
 def _panels(report: Report, picture: Picture) -> list[_Image]:
+    """The panels exactly as in print, so that each is drawn once for both."""
+    shown = panels_shown(report, picture)
+    width_in = panel_width(len(shown)) / inch
     return [
         _image(
-            render_picture(picture, panel, _PANEL_WIDTH_IN, _PANEL_DPI),
+            render_picture(picture, panel, width_in, PRINT_DPI),
             f"{PANEL_NAMES[panel]}: {picture_caption(picture, panel)}",
             picture_caption(picture, panel),
         )
-        for panel in panels_shown(report, picture)
+        for panel in shown
     ]
 
 

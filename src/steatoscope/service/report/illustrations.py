@@ -51,7 +51,9 @@ def picture_caption(picture: Picture, panel: Panel) -> str:
     organs = [name for name in ("liver", "spleen", "kidney") if getattr(picture, name) is not None]
     regions = len(picture.boxes)
     outlined = f"Outlines: {', '.join(organs)}." if organs else "No organ outlined."
-    return f"{outlined} {regions} region{'' if regions == 1 else 's'} marked." if regions else outlined
+    marked = f" {regions} region{'' if regions == 1 else 's'} marked." if regions else ""
+    read = " Small boxes: where the hepatorenal index was read." if picture.sites else ""
+    return f"{outlined}{marked}{read}"
 
 
 def _grade_words(report: Report) -> str:

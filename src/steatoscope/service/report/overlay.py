@@ -40,8 +40,10 @@ _ORGANS: Final = {
     "spleen": ("#f0e442", "dashed"),
     "kidney": ("#cc79a7", "dotted"),
     "scan sector": ("#56b4e9", "dashed"),
+    "focal region": ("#ffffff", "solid"),
 }
 _REGIONS: Final = {"fatty": ("#e69f00", "solid"), "spared": ("#3fd0a4", "dashed"), "lesion": ("#ffffff", "dotted")}
+_SITE: Final = ("#e69f00", "solid")
 _HEAT_COLOURS: Final = "viridis"
 _WIDTH_IN: Final = 12.0
 _MARGIN_IN: Final = 0.25
@@ -126,6 +128,7 @@ def _draw_panel(figure: Any, picture: Picture, panel: Panel, box: tuple[float, f
         _draw_organs(axes, picture)
     if panel == "found":
         _draw_regions(axes, picture)
+        _draw_sites(axes, picture)
         _draw_legend(figure, picture, (left, bottom - 0.5, width))
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
@@ -162,7 +165,13 @@ def _draw_organs(axes: Any, picture: Picture) -> None:
 
 
 def _organs(picture: Picture) -> dict[str, Mask]:
-    found = {"liver": picture.liver, "spleen": picture.spleen, "kidney": picture.kidney, "scan sector": picture.sector}
+    found = {
+        "liver": picture.liver,
+        "spleen": picture.spleen,
+        "kidney": picture.kidney,
+        "scan sector": picture.sector,
+        "focal region": picture.lesions,
+    }
     return {name: mask for name, mask in found.items() if mask is not None and mask.any()}
 
 
@@ -179,9 +188,23 @@ def _draw_regions(axes: Any, picture: Picture) -> None:
         tag.set(va="bottom" if high else "top", fontweight="bold", path_effects=halo(2.2), clip_on=True)
 
 
+def _draw_sites(axes: Any, picture: Picture) -> None:
+    """Small boxes where a value was read, with the last word of their names."""
+    colour, style = _SITE
+    for name, (x0, y0, x1, y1) in picture.sites:
+        shape = Rectangle(
+            (x0 - 0.5, y0 - 0.5), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=1.2, linestyle=style
+        )
+        shape.set_path_effects(halo(2.2))
+        axes.add_patch(shape)
+        tag = words(axes, x1 + 2, (y0 + y1) / 2, name.rsplit(" ", maxsplit=1)[-1], color=colour, fontsize=6.5)
+        tag.set(va="center", path_effects=halo(2.0), clip_on=True)
+
+
 def _draw_legend(figure: Any, picture: Picture, place: tuple[float, float, float]) -> None:
     entries = [(name, *_ORGANS[name]) for name in _organs(picture)]
-    entries += [(kind, *_REGIONS[kind]) for kind in dict.fromkeys(box[0] for box in picture.boxes)]
+    entries += [(f"{kind} box", *_REGIONS[kind]) for kind in dict.fromkeys(box[0] for box in picture.boxes)]
+    entries += [("index read here", *_SITE)] if picture.sites else []
     left, bottom, width = place
     axes = bare(axes_inches(figure, left, bottom, width, 0.46))
     axes.set_xlim(0, width)

@@ -35,16 +35,18 @@ from steatoscope.service.report.pdf_style import (
 )
 
 MOST_PICTURES: Final = 4
-PRINT_DPI: Final = 250
 FRAME_PADDING: Final = 6.0
 _TOTAL: Final = "total-pages"
 PicturePanels = tuple[str, list[tuple[bytes, str]]]
 
 
-def render_pdf(outcome: Outcome) -> bytes:
-    """The outcome's report as PDF bytes, with "page x of y", the banner and the intended use on every page."""
+def render_pdf(outcome: Outcome, drawn: tuple[Chart, ...] | None = None) -> bytes:
+    """The outcome's report as PDF bytes, with "page x of y", the banner and the intended use on every page.
+
+    ``drawn`` are the report's charts where the caller has them already.
+    """
     content = present(outcome.report)
-    drawn = charts(outcome.report)
+    drawn = charts(outcome.report) if drawn is None else drawn
     pictures = [_panels(outcome, picture) for picture in outcome.pictures[:MOST_PICTURES]]
     left_out = len(outcome.pictures) - len(pictures)
     return _build(content, _story(content, drawn, pictures, left_out))
@@ -54,7 +56,7 @@ def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
     shown = panels_shown(outcome.report, picture)
     width_in = blocks.panel_width(len(shown)) / inch
     return clip(picture.title), [
-        (render_picture(picture, panel, width_in, PRINT_DPI), picture_caption(picture, panel)) for panel in shown
+        (render_picture(picture, panel, width_in, blocks.PRINT_DPI), picture_caption(picture, panel)) for panel in shown
     ]
 
 

@@ -15,6 +15,7 @@ from steatoscope.service.report.content import Content, Headline, Refusal
 from steatoscope.service.report.illustrations import Chart
 from steatoscope.service.report.pdf_style import INK, LINE, SOFT, STATUS_COLOURS, TEXT_WIDTH, styles
 
+PRINT_DPI: Final = 250
 _PANEL_GAP: Final = 3 * mm
 _TALLEST_PANEL: Final = 95 * mm
 

@@ -26,8 +26,10 @@ def upright(picture: Picture) -> Picture:
         spleen=_maybe(picture.spleen, picture.flip),
         kidney=_maybe(picture.kidney, picture.flip),
         sector=_maybe(picture.sector, picture.flip),
+        lesions=_maybe(picture.lesions, picture.flip),
         heat=_maybe(picture.heat, picture.flip),
         boxes=kinds_and_boxes,
+        sites=tuple((name, _turned_box(box, picture.grey.shape, picture.flip)) for name, box in picture.sites),
         flip=(False, False),
     )
 

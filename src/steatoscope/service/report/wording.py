@@ -150,8 +150,29 @@ FEATURES: Final = MappingProxyType(
         "contrast_high": "Brightest tissue minus sector mean",
         "contrast_spread": "Spread of grey in the tissue",
         "left_right": "Left minus right half",
+        "liver": "Liver brightness",
+        "liver_ring": "Liver minus its surroundings at equal depth",
+        "liver_spread": "Unevenness of the liver",
+        "liver_depth": "Depth of the liver site",
+        "far_liver": "Far field minus liver",
+        "far_high": "Brightest far field minus liver",
+        "difference": "Liver minus renal cortex",
+        "difference_sd": "Liver minus renal cortex, over the spread",
+        "kidney": "Renal cortex brightness",
+        "kidney_ring": "Renal cortex minus its surroundings",
+        "sinus_kidney": "Renal sinus minus cortex",
+        "sinus_liver": "Renal sinus minus liver",
+        "darkest_liver": "Darkest cortex minus liver",
+        "bend": "Bend of the depth profile",
+        "index": "Hepatorenal index",
+        "constant": "Constant",
+        "all_others": "All other features together",
     }
 )
+_BANDS: Final = MappingProxyType(
+    {"band": "Depth band", "beam": "Liver beams, depth", "free": "Free parenchyma, depth", "ring": "Ring, depth"}
+)
+_NETWORK: Final = MappingProxyType({"deep": "Network features (deep)", "middle": "Network features (middle)"})
 REGION_KINDS: Final = MappingProxyType({"fatty": "Fatty region", "spared": "Spared region", "lesion": "Focal region"})
 
 SHARED_CONFOUNDERS: Final = (
@@ -183,9 +204,20 @@ CONFOUNDERS: Final = MappingProxyType(
 
 
 def feature_label(name: str) -> str:
-    """A model feature as words; a depth band such as ``band_38_47`` holds its limits in percent of the depth."""
-    kind, _, limits = name.partition("_")
-    low, _, high = limits.partition("_")
-    if kind == "band" and low.isdecimal() and high.isdecimal():
-        return f"Depth band {int(low)}-{int(high)} % minus sector mean"
+    """A model feature as words: its ways of seeing, its place, and limits in percent of the depth where it has them."""
+    first, minus, second = name.partition(" - ")
+    if minus:
+        return f"{feature_label(first)} minus {second.rpartition('_')[2]}"
+    kind, _, rest = name.partition("_")
+    if kind in _NETWORK:
+        return f"{_NETWORK[kind]}: {rest.replace('_', ' ')}"
+    if kind in ("plain", "level") and rest:
+        levelled = ", depth profile taken out" if kind == "level" else ""
+        return f"{feature_label(rest)}{levelled}"
+    low, _, high = rest.partition("_")
+    if kind in _BANDS and low.isdecimal() and high.isdecimal():
+        against = " minus sector mean" if kind == "band" else ""
+        return f"{_BANDS[kind]} {int(low)}-{int(high)} %{against}"
+    if kind == "free" and rest in FEATURES:
+        return f"{FEATURES[rest]}, free parenchyma"
     return FEATURES.get(name, MEASUREMENTS.get(name, name.replace("_", " ").capitalize()))
