@@ -19,6 +19,7 @@ BATCH = 8
 LEAST_AREA = 24
 LEAST_SHARE = 0.3
 MOST = 8
+SMALL_FIRST = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +48,14 @@ class DetectorBatches:
     size: int = BATCH
     _empty: NDArray[np.intp] = field(init=False)
     _filled: NDArray[np.intp] = field(init=False)
+    _odds: NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
         channels = list(self.channels.values())
         empty = np.array([not picture.masks[channels].any() for picture in self.pictures], dtype=np.bool_)
         object.__setattr__(self, "_empty", np.flatnonzero(empty))
         object.__setattr__(self, "_filled", np.flatnonzero(~empty))
+        object.__setattr__(self, "_odds", _odds([self.pictures[i] for i in self._filled], channels))
 
     def __call__(self, step: int) -> tuple[Tensor, ...]:
         """The batch of a step: the same for the same seed, step and pictures."""
@@ -69,9 +72,17 @@ class DetectorBatches:
 
     def _chosen(self, rng: np.random.Generator) -> NDArray[np.intp]:
         silent = int(rng.binomial(self.size, self.share)) if self._empty.size and self._filled.size else 0
-        filled = self._filled if self._filled.size else self._empty
-        return np.concatenate([rng.choice(self._empty, silent) if silent else self._empty[:0],
-                               rng.choice(filled, self.size - silent)])  # fmt: skip
+        if not self._filled.size:
+            return rng.choice(self._empty, self.size)
+        shown = rng.choice(self._filled, self.size - silent, p=self._odds)
+        return np.concatenate([rng.choice(self._empty, silent), shown]) if silent else shown
+
+
+def _odds(pictures: Sequence[CanvasPicture], channels: Sequence[int]) -> NDArray[np.float64]:
+    """Shares of pictures in batches: those with little region are drawn more often, for the losses count pixels."""
+    amounts = [int((picture.masks[channels] > 127).sum()) for picture in pictures]
+    odds = np.array([p.sampling for p in pictures]) * np.maximum(amounts, LEAST_AREA) ** -SMALL_FIRST
+    return np.asarray(odds / max(float(odds.sum()), 1e-12), dtype=np.float64)
 
 
 def regions_of(masks: Floats, channels: Mapping[int, int]) -> Regions:
