@@ -235,7 +235,7 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_FIRSTMODEL": "First ultrasound model: classical features, 40 training patients, one scanner.",
         "W_IGNORED": "Files or series were left out.",
         "W_IRON": "Raised R2*: iron possible.",
-        "W_KIDNEY": "No kidney is in view: no hepatorenal index.",
+        "W_KIDNEY": "No kidney was found that an index can be read in.",
         "W_KERNEL": "Sharp reconstruction kernel.",
         "W_KVP": "Tube voltage unknown; converted as 120 kV with a wider interval.",
         "W_LOSSY": "Lossy or eight-bit image.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
+from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import Mask, Study, USScan
 from steatoscope.core.measurement import Measurement
 from steatoscope.core.report import BaselinePart, ExplanationPart, LesionPart, ModelPart
@@ -16,6 +16,7 @@ from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, Ports, PreparedView, UltrasoundReading
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.us_kidney import checked_kidneys
 from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation
 from steatoscope.pipeline.us_views import prepare_view
 from steatoscope.science.quantify.us_quantify import measure_us
@@ -84,11 +85,7 @@ def _read(
     notes = (*notes, *(note for organ in organs for note in organ.notes))
     reading = ports.us_grader(views, options.level)
     refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
-    kidneys = [one.kidney for one in reading.views]
-    organs = tuple(
-        replace(organ, kidney=None) if seen is False else organ for organ, seen in zip(organs, kidneys, strict=True)
-    )
-    unseen = (warning("W_KIDNEY"),) if False in kidneys and True not in kidneys else ()
+    reading, organs, unseen = checked_kidneys(reading, organs)
     return _USCase(views, organs, (), reading, refusal, (*notes, *reading.notes, *unseen))
 
 

@@ -15,6 +15,16 @@ def overlap(one: Mask | None, other: Mask | None) -> float | None:
     return None if one is None or other is None else float(dice(one, other))
 
 
+def rejected(said: str) -> QualityCode:
+    """``W_MASK`` where an outline was found and not measured, and why."""
+    return QualityCode("W_MASK", f"No liver outline was accepted. {said}")
+
+
+def unconfirmed(confidence: float, classical: str) -> QualityCode:
+    """The remark on a network's outline that stands alone."""
+    return rejected(f"The network outlined something (confidence {confidence:.0%}) that {classical} does not confirm.")
+
+
 def disagreement(agreed: float | None, classical: str) -> tuple[QualityCode, ...]:
     """``W_MASK`` where the classical outline lies elsewhere, or is missing; none where both agree."""
     if agreed is None:

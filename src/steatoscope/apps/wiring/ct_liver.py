@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steatoscope.apps.wiring.agreement import disagreement, overlap
+from steatoscope.apps.wiring.agreement import disagreement, overlap, rejected, unconfirmed
 from steatoscope.apps.wiring.classical import CLASSICAL_CT, classical_ct, mask_notes
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask, Volume
@@ -145,20 +145,14 @@ def _without_network(volume: Volume, found: FoundOrgan, classical: CTOrgans) -> 
     """The classical organs with a remark; no liver where that outline is small or unsure, or both contradict."""
     organs = classical_ct(classical)
     if classical.liver is None:
-        return replace(organs, notes=(*_unused(found), *organs.notes))
+        alone = () if found.mask is None else (unconfirmed(found.confidence, CLASSICAL),)
+        return replace(organs, notes=(*alone, *organs.notes))
     sure = organs.confidence >= SURE_CLASSICAL and _large(classical.liver, volume)
     said = f"Only {CLASSICAL} found a liver, the network did not confirm it"
     if sure:
         return replace(organs, notes=(warning("W_MASK", f"{said}."), *organs.notes))
-    note = warning("W_MASK", f"{said}; it is too small or too unsure to measure on.")
+    note = rejected(f"{said}; it is too small or too unsure to measure on.")
     return replace(organs, liver=None, hu={**organs.hu, "liver": None, "portal": None}, notes=(note, *organs.notes))
-
-
-def _unused(found: FoundOrgan) -> tuple[QualityCode, ...]:
-    if found.mask is None:
-        return ()
-    words = f"The network outlined something (confidence {found.confidence:.0%}) that {CLASSICAL} does not confirm."
-    return (warning("W_MASK", words),)
 
 
 def _beside(organ: Mask | None, liver: Mask) -> Mask | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steatoscope.apps.wiring.agreement import AGREED_DICE, disagreement, overlap
+from steatoscope.apps.wiring.agreement import AGREED_DICE, disagreement, overlap, unconfirmed
 from steatoscope.apps.wiring.classical import CLASSICAL_MR, mask_notes
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Volume
@@ -67,8 +67,7 @@ def _fallback(found: FoundOrgan, classical: MRLiver, agreed: float | None) -> Or
     if found.mask is None and classical.mask is not None:
         said = (warning("W_MASK", f"The network found no liver; only {CLASSICAL} did."),)
     elif found.mask is not None and classical.mask is None:
-        words = f"The network outlined something (confidence {found.confidence:.0%}) that {CLASSICAL} does not confirm."
-        said = (warning("W_MASK", words),)
+        said = (unconfirmed(found.confidence, CLASSICAL),)
     elif found.mask is not None:
         said = (*disagreement(agreed, CLASSICAL), warning("W_MASK", f"That of {CLASSICAL} was measured."))
     return Organs(

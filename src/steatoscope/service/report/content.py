@@ -212,9 +212,15 @@ def _remarks(report: Report, say: Discretion) -> tuple[tuple[str, str], ...]:
 
 
 def _confounders(report: Report) -> tuple[str, ...]:
-    assessed = report.lesion is not None or any(part.kind == "lesion" for part in report.regions)
-    lesions = () if assessed else (wording.NO_LESIONS,)
-    return (*lesions, *wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS)
+    return (_lesion_words(report), *wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS)
+
+
+def _lesion_words(report: Report) -> str:
+    """What the report says of focal lesions: marked, sought in vain, or not sought."""
+    if report.lesion is not None or any(part.kind == "lesion" for part in report.regions):
+        return wording.MARKED_REGIONS
+    sought = any(model.name in wording.DETECTOR_MODELS for model in report.models)
+    return wording.SOUGHT_LESIONS if sought else wording.NO_LESIONS
 
 
 def _baseline(report: Report, say: Discretion) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
@@ -45,6 +46,7 @@ _ORGANS: Final = {
 _REGIONS: Final = {"fatty": ("#e69f00", "solid"), "spared": ("#3fd0a4", "dashed"), "lesion": ("#ffffff", "dotted")}
 _SITE: Final = ("#e69f00", "solid")
 _HEAT_COLOURS: Final = "viridis"
+_DIVERGING_COLOURS: Final = "PuOr_r"
 _WIDTH_IN: Final = 12.0
 _MARGIN_IN: Final = 0.25
 _GAP_IN: Final = 0.2
@@ -53,6 +55,7 @@ _FOOT_IN: Final = 0.55
 _CAPTION_IN: Final = 0.35
 _TALLEST: Final = 1.3
 _MOST_ACROSS: Final = 3
+_NARROW_IN: Final = 2.6
 
 
 def panels_of(picture: Picture) -> tuple[Panel, ...]:
@@ -137,14 +140,23 @@ def _draw_panel(figure: Any, picture: Picture, panel: Panel, box: tuple[float, f
 def _draw_heat(figure: Any, axes: Any, picture: Picture, place: tuple[float, float, float]) -> None:
     low, high = picture.heat_range
     heat = np.ma.masked_invalid(np.asarray(picture.heat))
+    both_ways = low < 0.0
+    # Where little was added or taken away the tissue itself stays visible.
+    alpha = np.clip(0.1 + 1.5 * np.abs(heat.filled(0.0)) / high, 0.0, 0.85) if both_ways else 0.85
     image = axes.imshow(
-        heat, cmap=_HEAT_COLOURS, vmin=low, vmax=high, alpha=0.85, aspect="auto", interpolation="nearest"
+        heat,
+        cmap=_DIVERGING_COLOURS if both_ways else _HEAT_COLOURS,
+        vmin=low,
+        vmax=high,
+        alpha=alpha,
+        aspect="auto",
+        interpolation="nearest",
     )
     left, top, width = place
     bar = axes_inches(figure, left + 0.12 * width, top, 0.76 * width, 0.1)
-    image_bar = figure.colorbar(image, cax=bar, orientation="horizontal")
+    scale = ScalarMappable(image.norm, image.cmap)
+    image_bar = figure.colorbar(scale, cax=bar, orientation="horizontal")
     image_bar.outline.set_visible(False)
-    image_bar.solids.set_alpha(1.0)
     bar.tick_params(colors=MUTED, labelsize=8, labelfontfamily=FONT, length=2, pad=1.5)
 
 
@@ -203,15 +215,17 @@ def _draw_sites(axes: Any, picture: Picture) -> None:
 
 def _draw_legend(figure: Any, picture: Picture, place: tuple[float, float, float]) -> None:
     entries = [(name, *_ORGANS[name]) for name in _organs(picture)]
-    entries += [(f"{kind} box", *_REGIONS[kind]) for kind in dict.fromkeys(box[0] for box in picture.boxes)]
-    entries += [("index read here", *_SITE)] if picture.sites else []
+    kinds = dict.fromkeys(box[0] for box in picture.boxes)
+    entries += [(kind, *_REGIONS[kind]) for kind in kinds if kind != "lesion" or picture.lesions is None]
+    entries += [("index site", *_SITE)] if picture.sites else []
     left, bottom, width = place
     axes = bare(axes_inches(figure, left, bottom, width, 0.46))
     axes.set_xlim(0, width)
     axes.set_ylim(0, 2)
     if not entries:
         words(axes, 0.0, 1.5, "No organ or region was outlined.", va="center", fontsize=8, color=MUTED)
-    across = _MOST_ACROSS if len(entries) > _MOST_ACROSS else max(len(entries), 1)
+    most = 2 if width < _NARROW_IN and len(entries) <= 4 else _MOST_ACROSS
+    across = most if len(entries) > most else max(len(entries), 1)
     step = min(width / across, 1.4)
     for place_in_row, (name, colour, style) in enumerate(entries):
         start = place_in_row % across * step + 0.03

@@ -16,6 +16,9 @@ SIMULATED: Final = "SIMULATED IMAGES"
 SECTOR: Final = "Scan sector (no liver outline)"
 AS_ABOVE: Final = "as above"
 NO_LESIONS: Final = "Focal lesions are not assessed."
+SOUGHT_LESIONS: Final = "Focal regions were sought by a detector and none was marked: this excludes no lesion."
+MARKED_REGIONS: Final = "Marked focal regions are not classified; regions may be missed or marked wrongly."
+DETECTOR_MODELS: Final = ("us-localiser", "ct-localiser")
 
 MODALITIES: Final = MappingProxyType({"US": "Ultrasound", "CT": "Computed tomography", "MR": "Magnetic resonance"})
 GRADES: Final = MappingProxyType({"normal": "Normal", "mild": "Mild", "moderate": "Moderate", "severe": "Severe"})
@@ -212,7 +215,7 @@ def feature_label(name: str) -> str:
     if kind in _NETWORK:
         return f"{_NETWORK[kind]}: {rest.replace('_', ' ')}"
     if kind in ("plain", "level") and rest:
-        levelled = ", depth profile taken out" if kind == "level" else ""
+        levelled = ", levelled" if kind == "level" else ""
         return f"{feature_label(rest)}{levelled}"
     low, _, high = rest.partition("_")
     if kind in _BANDS and low.isdecimal() and high.isdecimal():
