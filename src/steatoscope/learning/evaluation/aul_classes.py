@@ -48,8 +48,8 @@ class Classes:
         """Tissue against control as the recipe compares them; None for no case."""
         if not self.truth:
             return None
-        labels = [np.asarray(part, dtype=np.intp) for part in (self.truth, self.tissue, self.control)]
-        found = comparison(*labels, np.array(self.groups), np.array(self.strata))
+        truth, tissue, control = (np.asarray(p, dtype=np.intp) for p in (self.truth, self.tissue, self.control))
+        found = comparison(truth, tissue, control, np.array(self.groups), np.array(self.strata))
         return found | {"tissue_beats_control": beats(found)}
 
     def results(self) -> dict[str, dict[str, Any]]:

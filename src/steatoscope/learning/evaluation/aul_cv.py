@@ -63,5 +63,5 @@ def operating_of(results: Sequence[ImageResult]) -> float:
     """The lowest score at which at most 18 % of normal images have a false mass; the highest tried where none is."""
     for point in operating_points(results, GRID):
         if point["false_masses_on_normal"] <= MOST_FALSE:
-            return point["score"]
-    return GRID[-1]
+            return float(point["score"])
+    return float(GRID[-1])

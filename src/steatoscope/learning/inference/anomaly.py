@@ -44,8 +44,8 @@ class AnomalyClassifier:
     @classmethod
     def open(cls, model: ModelFolder) -> AnomalyClassifier:
         """The classifier of a model folder; raises WeightsError where a file differs from what was recorded."""
-        parts = (LinearModel.of(json.loads(model.file(name))) for name in (TISSUE, CONTROL))
-        return cls(session(model, ENCODER), *parts, claim=bool(model.settings.get("claim", False)))
+        tissue, control = (LinearModel.of(json.loads(model.file(name))) for name in (TISSUE, CONTROL))
+        return cls(session(model, ENCODER), tissue, control, bool(model.settings.get("claim", False)))
 
     def read(self, frame: NDArray[np.uint8], sector: Sector, liver: Mask, mass: Mask, score: float) -> AnomalyReading:
         """From a frame (rows, columns), the liver and the reported mass (empty: none) with its score."""

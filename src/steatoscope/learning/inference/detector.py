@@ -107,7 +107,7 @@ class Detector:
         return [read_view(self.dense, plan, canvas, mirror=mirror) for mirror in mirrors]
 
     def _candidates(self, views: Sequence[View]) -> Candidates:
-        segments = np.mean([view.segments for view in views], axis=0, dtype=np.float32)
+        segments = np.asarray(np.mean([view.segments for view in views], axis=0), dtype=np.float32)
         boxes, labels, scores, features = self._boxes(views, self._proposals(views, segments), segments)
         return Candidates(boxes, labels, scores, features, segments)
 
@@ -163,7 +163,7 @@ class Detector:
             pooled = pyramid_align(view.maps, plan.strides, view.turned(boxes), MASK_SIDE, plan.canonical)
             answer = self.mask.run(regions=pooled)["masks"][np.arange(len(boxes)), labels]
             parts.append(answer[:, :, ::-1] if view.mirror else answer)
-        small = np.mean(parts, axis=0, dtype=np.float32)
+        small = np.asarray(np.mean(parts, axis=0), dtype=np.float32)
         return [pasted(mask, box, plan.canvas) for mask, box in zip(small, boxes, strict=True)]
 
 

@@ -40,7 +40,7 @@ def _weights(low: NDArray[np.floating], size: NDArray[np.floating], side: int, l
     steps = (np.arange(side * SAMPLES) + 0.5) / (side * SAMPLES)
     place = np.clip(low[:, None] + size[:, None] * steps, 0.0, length - 1.0)
     hats = np.clip(1.0 - np.abs(place[..., None] - np.arange(length)), 0.0, None)
-    return hats.reshape(len(low), side, SAMPLES, length).mean(axis=2).astype(np.float32)
+    return np.asarray(hats.reshape(len(low), side, SAMPLES, length).mean(axis=2), dtype=np.float32)
 
 
 def pyramid_align(

@@ -66,7 +66,7 @@ def train_detector(
     network = LiteRCNN(RCNNPlan(len(task.segments), len(task.labels)), pretrained=pretrained)
     if trunk is not None:
         network.unet.load_state_dict(dict(trunk))
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     channels = dict(enumerate(task.labels.values(), start=1))
     fit(
         network,

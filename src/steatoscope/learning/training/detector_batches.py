@@ -87,7 +87,9 @@ def _odds(pictures: Sequence[CanvasPicture], channels: Sequence[int]) -> NDArray
 
 def regions_of(masks: Floats, channels: Mapping[int, int]) -> Regions:
     """Connected regions of soft masks 0-1 (segments, rows, columns) above a half, by label; specks are left out."""
-    boxes, labels, found = [], [], []
+    boxes: list[list[int]] = []
+    labels: list[int] = []
+    found: list[NDArray[np.uint8]] = []
     for label, channel in channels.items():
         count, parts, stats, _ = cv2.connectedComponentsWithStats((masks[channel] > 0.5).astype(np.uint8))
         largest = int(stats[1:, cv2.CC_STAT_AREA].max()) if count > 1 else 0

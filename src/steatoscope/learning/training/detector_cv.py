@@ -81,7 +81,7 @@ def picture_evidence(detector: Detector, picture: CanvasPicture, task: DetectorT
     """Evidence of the first label's candidates on a training picture that the detector has not seen."""
     canvas = standardised(picture.grey.astype(np.float32), picture.layers[0] > 127)
     channels = dict(enumerate(task.labels.values(), start=1))
-    wanted = regions_of(picture.masks / np.float32(255.0), channels)
+    wanted = regions_of(picture.masks.astype(np.float32) / np.float32(255.0), channels)
     return candidate_evidence(detector, canvas, wanted.boxes[wanted.labels == 1])
 
 
