@@ -153,3 +153,21 @@ def test_scale_ends_at_100_for_histology_and_beyond_limits_and_interval_else() -
     assert ct.fat is not None
     assert scale_end(histology.fat, [5, 33, 66]) == 100.0
     assert scale_end(ct.fat, [5.5, 15.5, 20.5]) == 35.0
+
+
+def test_the_picture_is_not_hidden_behind_its_ground() -> None:
+
+    pixels = np.asarray(Image.open(io.BytesIO(render_picture(body_picture(), "found"))).convert("L"))
+    top = pixels[: int(0.8 * pixels.shape[0])]
+    assert 0.2 < float(((top > 40) & (top < 250)).mean())
+
+
+def test_focal_masks_and_index_sites_turn_with_the_picture() -> None:
+    lesions = np.zeros((160, 200), dtype=bool)
+    lesions[10:20, 30:50] = True
+    picture = body_picture(flip=(True, True), lesions=lesions, sites=(("index: liver", (30, 10, 50, 20)),))
+    turned = upright(picture)
+    assert turned.lesions is not None
+    assert np.argwhere(turned.lesions).min(axis=0).tolist() == [140, 150]
+    assert turned.sites == (("index: liver", (150, 140, 170, 150)),)
+    assert render_picture(picture, "found") != render_picture(body_picture(flip=(True, True)), "found")

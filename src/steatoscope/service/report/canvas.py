@@ -40,7 +40,7 @@ def png_bytes(figure: Any) -> bytes:
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG", compress_level=5)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="PNG", compress_level=2)
     return stream.getvalue()
 
 

@@ -81,17 +81,18 @@ def _draw_value(axes: Any, fat: FatPart, end: float) -> None:
 def _draw_probabilities(figure: Any, grade: GradePart) -> None:
     figure_words(figure, _SIDE_IN, 0.62, "Probability of each grade", fontsize=8, color=MUTED)
     cell = (_WIDTH_IN - 2 * _SIDE_IN) / len(GRADES)
+    axes = bare(axes_inches(figure, _SIDE_IN, 0.0, _WIDTH_IN - 2 * _SIDE_IN, 0.55))
+    length = cell - 0.15
     for index, (label, name) in enumerate(GRADES.items()):
-        axes = bare(axes_inches(figure, _SIDE_IN + index * cell, 0.0, cell - 0.15, 0.55))
-        probability = grade.probabilities.get(label, 0.0)
-        axes.barh(0.0, 1.0, height=0.42, color="#eef1f4")
-        axes.barh(0.0, probability, height=0.42, color=GRADE_COLOURS[index], edgecolor=MUTED, linewidth=0.6)
-        chosen = label in grade.set
-        weight = "bold" if chosen else "normal"
-        words(axes, 0.0, 0.36, name, va="bottom", fontsize=8.5, fontweight=weight)
-        words(axes, 1.0, 0.36, share(probability), va="bottom", ha="right", fontsize=8.5, fontweight=weight)
-        axes.set_xlim(0.0, 1.0)
-        axes.set_ylim(-0.3, 0.8)
+        start, probability = index * cell, grade.probabilities.get(label, 0.0)
+        axes.barh(0.0, length, left=start, height=0.42, color="#eef1f4")
+        bar = {"color": GRADE_COLOURS[index], "edgecolor": MUTED, "linewidth": 0.6}
+        axes.barh(0.0, probability * length, left=start, height=0.42, **bar)
+        weight = "bold" if label in grade.set else "normal"
+        words(axes, start, 0.36, name, va="bottom", fontsize=8.5, fontweight=weight)
+        words(axes, start + length, 0.36, share(probability), va="bottom", ha="right", fontsize=8.5, fontweight=weight)
+    axes.set_xlim(0.0, _WIDTH_IN - 2 * _SIDE_IN)
+    axes.set_ylim(-0.3, 0.8)
 
 
 def render_contributions(report: Report) -> bytes | None:

@@ -56,6 +56,7 @@ _CAPTION_IN: Final = 0.35
 _TALLEST: Final = 1.3
 _MOST_ACROSS: Final = 3
 _NARROW_IN: Final = 2.6
+_LINE_IN: Final = 0.23
 
 
 def panels_of(picture: Picture) -> tuple[Panel, ...]:
@@ -119,8 +120,10 @@ def _ratio(picture: Picture) -> float:
 def _draw_panel(figure: Any, picture: Picture, panel: Panel, box: tuple[float, float, float, float]) -> None:
     """Draw one panel into ``box`` (left, bottom, width, height in inches); its legend goes beneath the box."""
     left, bottom, width, height = box
-    ground = bare(axes_inches(figure, *box))
-    ground.set_facecolor("#000000")
+    total_w, total_h = figure.get_size_inches()
+    corner = (left / total_w, bottom / total_h)
+    ground = Rectangle(corner, width / total_w, height / total_h, facecolor="#000000", edgecolor="none", zorder=-1.0)
+    figure.add_artist(ground)
     shown = min(width, height / _ratio(picture))
     axes = bare(axes_inches(figure, left + (width - shown) / 2, bottom, shown, height))
     rows, columns = picture.grey.shape
@@ -219,18 +222,18 @@ def _draw_legend(figure: Any, picture: Picture, place: tuple[float, float, float
     entries += [(kind, *_REGIONS[kind]) for kind in kinds if kind != "lesion" or picture.lesions is None]
     entries += [("index site", *_SITE)] if picture.sites else []
     left, bottom, width = place
-    axes = bare(axes_inches(figure, left, bottom, width, 0.46))
-    axes.set_xlim(0, width)
-    axes.set_ylim(0, 2)
     if not entries:
-        words(axes, 0.0, 1.5, "No organ or region was outlined.", va="center", fontsize=8, color=MUTED)
+        empty = "No organ or region was outlined."
+        figure_words(figure, left, bottom + 1.5 * _LINE_IN, empty, va="center", fontsize=8, color=MUTED)
     most = 2 if width < _NARROW_IN and len(entries) <= 4 else _MOST_ACROSS
     across = most if len(entries) > most else max(len(entries), 1)
     step = min(width / across, 1.4)
-    for place_in_row, (name, colour, style) in enumerate(entries):
-        start = place_in_row % across * step + 0.03
-        level = 1.5 - place_in_row // across
-        line = Line2D([start, start + 0.24], [level, level], color=colour, linestyle=style, linewidth=1.8)
+    total_w, total_h = figure.get_size_inches()
+    for number, (name, colour, style) in enumerate(entries):
+        start = left + number % across * step + 0.03
+        level = bottom + (1.5 - number // across) * _LINE_IN
+        ends = [start / total_w, (start + 0.24) / total_w]
+        line = Line2D(ends, [level / total_h] * 2, color=colour, linestyle=style, linewidth=1.8)
         line.set_path_effects(halo(3.2))
-        axes.add_line(line)
-        words(axes, start + 0.3, level, name, va="center", fontsize=8, color=INK)
+        figure.add_artist(line)
+        figure_words(figure, start + 0.3, level, name, va="center", fontsize=8, color=INK)

@@ -1,0 +1,165 @@
+"""The ultrasound stages with made-up adapters: what ends up in the report, what a contradiction takes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from steatoscope.core.image import Clip, InputFile, Study, USScan, USView
+from steatoscope.core.measurement import Measurement
+from steatoscope.core.report import ModelPart, RegionPart
+from steatoscope.imaging.phantoms.us import simulate_us
+from steatoscope.pipeline.analyse import analyse_study
+from steatoscope.pipeline.findings import FatEstimate
+from steatoscope.pipeline.options import AnalyseOptions
+from steatoscope.pipeline.ports import (
+    SECTOR_METHOD,
+    FocalFindings,
+    Organs,
+    Ports,
+    PreparedView,
+    Site,
+    UltrasoundReading,
+    ViewReading,
+)
+from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.us_kidney import checked_kidneys
+
+PART = ModelPart(name="made-up", version="1", sha256="0" * 64, card="x")
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    return Clip(simulate_us(10.0, seed=1).clip.frames)
+
+
+def study_of(*clips: Clip) -> Study:
+    names = [None] if len(clips) == 1 else ["AR", "HR"]
+    views = tuple(USView(name, clip) for name, clip in zip(names, clips, strict=True))
+    return Study(USScan(views), (InputFile("x", "a" * 64, "png", 1),))
+
+
+def organs_of(view: PreparedView) -> Organs:
+    half = view.tissue.copy()
+    half[view.tissue.shape[0] // 2 :] = False
+    return Organs(half[None], "made-up 1", kidney=(view.tissue & ~half)[None], model=PART)
+
+
+def site(view: PreparedView, *, in_liver: bool) -> Site:
+    rows, columns = np.nonzero(organs_of(view).liver[0] if in_liver else organs_of(view).kidney[0])  # type: ignore[index]
+    x, y = int(np.median(columns)), int(np.median(rows))
+    return Site("index: cortex", (x - 5, y - 5, x + 5, y + 5), 0)
+
+
+def reading_of(views: Sequence[PreparedView], **changes: Any) -> UltrasoundReading:
+    index = Measurement("hepatorenal_index", 1.3, "1", "made up")
+    one = [ViewReading(np.ones(v.tissue.shape, np.float32), (index,), (site(v, in_liver=False),), True) for v in views]
+    estimate = FatEstimate(12.0, "histology", 5.0, 30.0, 0.9, 8.0, "made-up", "patient", grade_set=("mild", "moderate"))
+    reading = UltrasoundReading(estimate, (), tuple(one), False, (), replace_name("grader"))
+    return replace(reading, **changes)
+
+
+def replace_name(name: str) -> ModelPart:
+    return PART.model_copy(update={"name": name})
+
+
+def focal_of(view: PreparedView, organs: Organs) -> FocalFindings:
+    mask = np.zeros(view.tissue.shape, dtype=bool)
+    mask[60:80, 150:170] = True
+    part = RegionPart(kind="lesion", box=(150, 60, 170, 80, view.chosen[0]), score=0.7, size_px=400, detector="d")
+    return FocalFindings((part,), {view.chosen[0]: mask}, None, replace_name("detector"))
+
+
+def none(*_: object) -> Any:
+    raise AssertionError("this port is not for ultrasound")
+
+
+def ports(**changes: Any) -> Ports:
+    found = Ports(none, none, organs_of, none, lambda views, level: reading_of(views), focal_of, none)
+    return replace(found, **changes)
+
+
+def analysed(study: Study, **changes: Any) -> Any:
+    return analyse_study(study, AnalyseOptions(), ports(**changes), Tracker())
+
+
+def test_the_report_holds_outlines_regions_index_and_the_models_grade_set(clip: Clip) -> None:
+    outcome = analysed(study_of(clip))
+    report = outcome.report
+    assert report.segmentation.kidney is not None
+    assert [region.kind for region in report.regions] == ["lesion"]
+    assert report.lesion is None
+    assert report.grade is not None
+    assert (report.grade.set, report.grade.level) == (["mild", "moderate"], 0.9)
+    assert [model.name for model in report.models] == ["grader", "made-up", "detector"]
+    assert report.measurements[0].name == "hepatorenal_index"
+    assert set(outcome.masks) == {"liver", "kidney", "lesion-frame1"}
+    (picture,) = outcome.pictures
+    assert picture.lesions is not None
+    assert picture.lesions.sum() == 400
+    assert [name for name, _ in picture.sites] == ["index: cortex"]
+
+
+def test_the_same_study_has_the_same_digest(clip: Clip) -> None:
+    one, two = analysed(study_of(clip)), analysed(study_of(clip))
+    assert one.report.provenance.report_digest == two.report.provenance.report_digest
+
+
+def test_an_index_read_in_the_liver_is_withheld(clip: Clip) -> None:
+    def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        reading = reading_of(views)
+        odd = replace(reading.views[0], sites=(site(views[0], in_liver=True),))
+        return replace(reading, views=(odd,))
+
+    outcome = analysed(study_of(clip), us_grader=grader)
+    index = outcome.report.measurements[0]
+    assert (index.value, index.quality) == (None, "poor")
+    assert outcome.report.segmentation.kidney is None
+    assert "W_KIDNEY" in [code.code for code in outcome.report.quality.codes]
+    assert outcome.pictures[0].sites == ()
+
+
+def test_a_sector_that_stands_for_the_liver_contradicts_nothing() -> None:
+    liver = np.ones((1, 40, 40), dtype=bool)
+    index, cortex = Measurement("hepatorenal_index", 1.3, "1", "x"), Site("index: cortex", (5, 5, 9, 9), 0)
+    view = ViewReading(None, (index,), (cortex,), True)
+    reading = UltrasoundReading(FatEstimate(1, "histology", 0, 2, 0.9, 1, "x", "x"), (), (view,), False, (), PART)
+    kept, _, notes = checked_kidneys(reading, (Organs(liver, SECTOR_METHOD),))
+    assert kept.views[0].measurements[0].value == 1.3
+    assert notes == ()
+
+
+def test_one_view_with_a_kidney_is_enough(clip: Clip) -> None:
+    def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        reading = reading_of(views)
+        return replace(reading, views=(reading.views[0], replace(reading.views[1], kidney=False, sites=())))
+
+    report = analysed(study_of(clip, clip), us_grader=grader).report
+    assert "W_KIDNEY" not in [code.code for code in report.quality.codes]
+    assert {"hepatorenal_index_ar", "hepatorenal_index_hr"} <= {part.name for part in report.measurements}
+
+
+def test_a_refused_picture_keeps_its_masses_where_a_liver_was_outlined(clip: Clip) -> None:
+    def refused(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        return reading_of(views, out_of_distribution=True)
+
+    report = analysed(study_of(clip), us_grader=refused).report
+    assert report.fat is None
+    assert [region.kind for region in report.regions] == ["lesion"]
+    assert all(part.name != "hepatorenal_index" for part in report.measurements)
+
+    def sector(view: PreparedView) -> Organs:
+        return Organs(view.tissue[None], SECTOR_METHOD)
+
+    assert analysed(study_of(clip), us_grader=refused, us_segmenter=sector).report.regions == []
+
+
+def test_a_picture_without_a_sector_is_refused() -> None:
+    flat = Clip(np.zeros((1, 200, 200), np.uint8))
+    report = analysed(study_of(flat)).report
+    assert report.error is not None
+    assert report.error.code == "E_OOD"
