@@ -38,7 +38,7 @@ def answers(value, probability=None):
 def test_figures_are_scikit_learns_and_scipys():
     rng = np.random.default_rng(0)
     value = np.clip(FAT + rng.normal(0, 15, FAT.size), 0, 100)
-    found = scored(answers(value), FAT)
+    found = scored(answers(value), FAT, resamples=50)
     assert found["auc"] == pytest.approx(roc_auc_score(FAT >= 5, value), abs=1e-4)
     assert found["auc_over_33"] == pytest.approx(roc_auc_score(FAT > 33, value), abs=1e-4)
     assert found["spearman"] == pytest.approx(spearmanr(value, FAT)[0], abs=1e-4)
@@ -54,7 +54,7 @@ def test_figures_are_scikit_learns_and_scipys():
 
 
 def test_a_method_that_only_ranks_has_no_values():
-    found = scored(Answers.ranking(FAT), FAT)
+    found = scored(Answers.ranking(FAT), FAT, resamples=20)
     assert found["auc"] == found["spearman"] == 1.0
     assert "mae_percent" not in found
     assert "ece" not in found
@@ -62,15 +62,15 @@ def test_a_method_that_only_ranks_has_no_values():
 
 def test_paired_difference_of_a_method_with_itself_is_zero():
     one = answers(FAT + 3.0)
-    found = paired(one, one, FAT)
+    found = paired(one, one, FAT, resamples=50)
     assert found["auc"] == found["mae_percent"] == 0.0
     assert found["mae_percent_ci"] == [0.0, 0.0]
-    better = paired(answers(FAT + 1.0), answers(FAT[::-1].copy()), FAT)
+    better = paired(answers(FAT + 1.0), answers(FAT[::-1].copy()), FAT, resamples=50)
     assert better["auc_ci"][0] > 0
 
 
 def test_shift_row_says_how_far_values_moved():
-    found = shift_row(answers(FAT + 4.0), answers(FAT), FAT)
+    found = shift_row(answers(FAT + 4.0), answers(FAT), FAT, resamples=50)
     assert found["mean_shift_percent"] == pytest.approx(4.0)
     assert found["auc_change"] == 0.0
 
@@ -114,7 +114,7 @@ def folder(tmp_path):
 
 def test_a_model_is_scored_on_all_patients_and_on_single_frames(folder):
     stub = Stub()
-    found = score_byra2018(folder, stub, name="stub")
+    found = score_byra2018(folder, stub, name="stub", resamples=20)
     assert (found["n_subjects"], found["n_images"], found["left_out"]) == (4, 8, 0)
     assert found["results"]["stub"]["spearman"] == 1.0
     assert found["results"]["stub, first frame"]["auc"] == 1.0
@@ -125,7 +125,7 @@ def test_a_model_is_scored_on_all_patients_and_on_single_frames(folder):
 def test_training_images_are_left_out_and_counted(folder):
     patients = read_byra2018(folder)
     known = frozenset({*patients[0].sha256, patients[1].sha256[0]})
-    found = score_byra2018(folder, Stub(known))
+    found = score_byra2018(folder, Stub(known), resamples=20)
     assert (found["n_subjects"], found["n_images"], found["left_out"]) == (3, 5, 3)
 
 
@@ -140,7 +140,7 @@ def test_patients_without_a_sector_are_counted(folder):
     shutil.rmtree(folder / "patient_04")
     (folder / "patient_04").mkdir()
     cv2.imwrite(str(folder / "patient_04" / "frame_01.png"), np.zeros(SHAPE, np.uint8))
-    found = score_byra2018(folder, Stub())
+    found = score_byra2018(folder, Stub(), resamples=20)
     assert found["no_sector"] == 1
     assert found["n_subjects"] == 3
 

@@ -116,7 +116,7 @@ def test_one_frame_warm_takes_under_a_second():
 def test_a_changed_byte_is_refused(tmp_path):
     shutil.copytree(SHIPPED / "us-steatosis", tmp_path / "copy")
     heads = tmp_path / "copy" / "heads.json"
-    heads.write_bytes(heads.read_bytes().replace(b'"kidney_threshold":0.5', b'"kidney_threshold":0.6'))
+    heads.write_bytes(heads.read_bytes().replace(b'"kidney_threshold":0.', b'"kidney_threshold":1.'))
     with pytest.raises(WeightsError):
         read_us_steatosis(tmp_path / "copy")
 
@@ -137,7 +137,10 @@ def test_the_card_and_manifest_say_what_was_used():
     for word in ("CC BY 4.0", "Byra", "Zenodo 1009146", "leave-one-patient-out", "AUC"):
         assert word in text
     manifest = json.loads((folder / "training.json").read_text(encoding="utf-8"))
-    assert len({row["subject"] for row in manifest["data"]}) == 40
+    patients = [row for row in manifest["data"] if row["subject"].startswith("patient_")]
+    assert len({row["subject"] for row in patients}) == 40
+    assert len(patients) == 400
+    assert len(manifest["data"]) > 1000
     assert sum(file.stat().st_size for file in folder.iterdir()) < 16_000_000
 
 

@@ -28,7 +28,7 @@ def member(seed):
 
 
 def judge():
-    return Judge((0.3, 2.0), np.array([-1.5, -0.4, 0.2, 0.9, 1.1]), 0.1, 0.8)
+    return Judge((0.3, 2.0), np.array([-1.5, -0.4, 0.2, 0.9, 1.1]), 1.1, 0.8)
 
 
 def path():
@@ -109,9 +109,18 @@ def test_certain_answers_have_closed_forms():
 
 def test_wider_residuals_widen_the_interval_and_doubt_the_answer():
     plain, wide = judge().distribution(1.0, 6.0), judge().distribution(1.0, 6.0, 1.5)
-    spans_ = [np.subtract(*judge().interval(one, factor)[::-1]) for one, factor in ((plain, 1.0), (wide, 1.5))]
-    assert spans_[1] > spans_[0]
+    narrow, broad = (np.subtract(*judge().interval(one)[::-1]) for one in (plain, wide))
+    assert broad > narrow
     assert 0.5 < wide.probability < plain.probability
+
+
+def test_interval_is_the_range_stretched_about_the_median():
+    found = judge().distribution(2.0, 6.0)
+    low, high = replace(judge(), adjustment=1.0).interval(found)
+    assert found.below(sqrt(low)) == pytest.approx(0.05, abs=1e-3)
+    assert found.below(sqrt(high)) == pytest.approx(0.95, abs=1e-3)
+    half = replace(judge(), adjustment=0.5).interval(found)
+    assert sqrt(half[1]) - found.root(0.5) == pytest.approx((sqrt(high) - found.root(0.5)) / 2.0)
 
 
 def test_grades_follow_the_histology_limits():

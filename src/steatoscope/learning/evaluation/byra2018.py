@@ -7,7 +7,6 @@ model as it ships, without torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,6 @@ from steatoscope.learning.evaluation.byra2018_score import hand_index, score_byr
 if TYPE_CHECKING:
     from steatoscope.learning.evaluation.byra2018_nested import Study
     from steatoscope.learning.training.us_steatosis import Trained
-    from steatoscope.learning.training.us_steatosis_fit import Recipe
 
 __all__ = ["run_byra2018", "score_byra2018"]
 
@@ -61,7 +59,8 @@ def nested_document(data: Path, trained: Trained, study: Study, seed: int) -> di
     main = nested(study, recipe, seed=seed)
     rows = {SHIPPED: main[CLEAN], f"{SHIPPED}, first frame": main[FIRST]}
     rows[f"{SHIPPED}, no kidney"] = nested(study, RECIPES["no_kidney"], seed=seed)[CLEAN]
-    rows |= {f"variant: {name}": answers for name, answers in _variants(study, recipe, seed).items()}
+    variants, chosen = _variants(study, seed)
+    rows |= variants
     rows |= _readings_alone(study) | _hand(trained)
     rows |= control_answers(trained.patients, fat, seed)
     return {
@@ -78,40 +77,37 @@ def nested_document(data: Path, trained: Trained, study: Study, seed: int) -> di
         "robustness": {
             name: shift_row(answers, main[CLEAN], fat, seed) for name, answers in main.items() if name != CLEAN
         },
+        "chosen": chosen,
         "cases": _cases(trained, main[CLEAN]),
     }
 
 
-def _variants(study: Study, recipe: Recipe, seed: int) -> dict[str, Answers]:
-    """What a part of the recipe brings: each nested as the whole."""
-    from steatoscope.learning.evaluation.byra2018_nested import CLEAN, nested
+def _variants(study: Study, seed: int) -> tuple[dict[str, Answers], dict[str, int]]:
+    """All variants tried, each nested as the whole; and one chosen inside the loop with how often which was."""
+    from steatoscope.learning.evaluation.byra2018_nested import CLEAN, nested, nested_choice
+    from steatoscope.learning.training.us_steatosis_recipes import CHOICES, RECIPES, VARIANTS
 
-    one = {
-        "severity not stretched": replace(recipe, stretch=0.0),
-        "severity from patients with steatosis": replace(recipe, positives_only=True),
-        "brightness only": replace(recipe, detection=recipe.detection[:1], severity=recipe.severity[:2]),
-        "network only": replace(recipe, detection=recipe.detection[1:2], severity=recipe.severity[2:]),
-    }
-    found = {name: nested(study, changed, seed=seed)[CLEAN] for name, changed in one.items()}
-    plain = nested(study, recipe, seed=seed, copies=False)
-    return found | {"fit without changed copies": plain[CLEAN]}
+    best = RECIPES["kidney"]
+    found = {f"variant: {name}": nested(study, changed, seed=seed)[CLEAN] for name, changed in VARIANTS.items()}
+    found["variant: fit without changed copies"] = nested(study, best, seed=seed, copies=False)[CLEAN]
+    choices = {SHIPPED: best, **{name: VARIANTS[name] for name in CHOICES}}
+    found["variant: chosen inside the loop"], counts = nested_choice(study, choices, seed=seed)
+    return found, counts
 
 
 def _readings_alone(study: Study) -> dict[str, Answers]:
-    """The whole-image network features by the same learners, and the automatic index as it is."""
-    from steatoscope.learning.evaluation.byra2018_nested import CLEAN, nested
-    from steatoscope.learning.training.us_steatosis_fit import MemberSpec, Recipe
+    """Ridge on the network's features averaged over the whole picture, and the automatic index as it is."""
+    from steatoscope.learning.evaluation.byra2018_nested import CLEAN, left_out_ridge
+    from steatoscope.learning.training.us_steatosis_fit import MemberSpec
 
-    blocks = ("middle_whole",), ("deep_whole",)
-    whole = Recipe(
-        tuple(MemberSpec(name[0], (name,), 10, 1.0) for name in blocks),
-        tuple(MemberSpec(name[0], (name,), 10, 0.3) for name in blocks),
+    whole = left_out_ridge(
+        study, tuple(MemberSpec(name, ((name,),), 10, 0.3) for name in ("middle_whole", "deep_whole"))
     )
     own = np.arange(study.fat.size), np.asarray(study.folds)
     table = study.tables[CLEAN]
     index: Values = table.values[(*own, table.columns["index"])].ravel()
     return {
-        WHOLE: nested(study, whole, copies=False)[CLEAN],
+        WHOLE: Answers.ranking(whole, whole, np.clip(whole, 0.0, 10.0) ** 2),
         "baseline: hepatorenal index, automatic": Answers.ranking(np.nan_to_num(index, nan=float(np.nanmean(index)))),
     }
 

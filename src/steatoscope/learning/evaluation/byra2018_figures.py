@@ -22,7 +22,7 @@ from steatoscope.science.metrics.classification import (
 )
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
-SEVERE = 67.0
+SEVERE, RESAMPLES = 67.0, 2000
 Values = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -46,15 +46,16 @@ class Answers:
     def ranking(cls, detection: Values, severity: Values | None = None, value: Values | None = None) -> Answers:
         """Answers of a method that only ranks, or ranks and gives values."""
         none = np.full(detection.shape, np.nan)
-        return cls(
-            detection, detection if severity is None else severity, none if value is None else value, *[none] * 3
-        )
+        rank, values = detection if severity is None else severity, none if value is None else value
+        return cls(detection, rank, values, none, none, none)
 
 
-def scored(answers: Answers, fat: Values, seed: int = 0) -> dict[str, Any]:
+def scored(answers: Answers, fat: Values, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
     """All figures of a method with 95 % intervals (``metric_ci``); figures it cannot have are absent."""
     found = _figures(answers, fat, np.arange(fat.size))
-    spans = bootstrap_intervals(lambda rows: _figures(answers, fat, rows), np.arange(fat.size), seed=seed)
+    spans = bootstrap_intervals(
+        lambda rows: _figures(answers, fat, rows), np.arange(fat.size), seed=seed, resamples=resamples
+    )
     result: dict[str, Any] = {}
     for name, value in found.items():
         if math.isfinite(value):
@@ -64,14 +65,17 @@ def scored(answers: Answers, fat: Values, seed: int = 0) -> dict[str, Any]:
     return result
 
 
-def paired(first: Answers, second: Answers, fat: Values, seed: int = 0) -> dict[str, Any]:
+def paired(first: Answers, second: Answers, fat: Values, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
     """First minus second, of AUCs, rank correlation and absolute error, with paired patient-bootstrap intervals."""
 
     def gaps(rows: Rows) -> dict[str, float]:
         one, other = _figures(first, fat, rows), _figures(second, fat, rows)
         return {name: one[name] - other[name] for name in ("auc", "auc_over_33", "spearman", "mae_percent")}
 
-    spans, found = bootstrap_intervals(gaps, np.arange(fat.size), seed=seed), gaps(np.arange(fat.size))
+    spans, found = (
+        bootstrap_intervals(gaps, np.arange(fat.size), seed=seed, resamples=resamples),
+        gaps(np.arange(fat.size)),
+    )
     result: dict[str, Any] = {}
     for name, value in found.items():
         if math.isfinite(value):
@@ -135,12 +139,14 @@ def _share(flags: NDArray[np.bool_]) -> float:
     return float(flags.mean()) if flags.size else math.nan
 
 
-def shift_row(changed: Answers, clean: Answers, fat: Values, seed: int = 0) -> dict[str, Any]:
+def shift_row(
+    changed: Answers, clean: Answers, fat: Values, seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Any]:
     """Robustness of one scanner setting: figures under it, and their change against the clean frames."""
-    found = scored(changed, fat, seed)
+    found = scored(changed, fat, seed, resamples)
     kept = ("auc", "auc_ci", "auc_over_33", "auc_over_33_ci", "mae_percent", "mae_percent_ci")
     moved = changed.value - clean.value
-    change = paired(changed, clean, fat, seed)
+    change = paired(changed, clean, fat, seed, resamples)
     row: dict[str, Any] = {name: found[name] for name in kept if name in found}
     row["mean_shift_percent"] = round(float(moved.mean()), 3)
     row["largest_shift_percent"] = round(float(np.abs(moved).max()), 3)

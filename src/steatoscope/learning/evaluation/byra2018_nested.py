@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from steatoscope.learning.evaluation.byra2018_figures import Answers, stacked_answers
 from steatoscope.learning.inference.us_steatosis_judge import grade_set
 from steatoscope.learning.inference.us_steatosis_path import PathHeads
-from steatoscope.learning.training.us_steatosis_fit import Material, Recipe, fit_path
+from steatoscope.learning.training.us_steatosis_fit import (
+    Material,
+    MemberSpec,
+    Recipe,
+    fit_member,
+    fit_path,
+    fit_path_and_error,
+)
 from steatoscope.learning.training.us_steatosis_tables import FOLDS, Table
 
 CLEAN, FIRST = "none", "first frame only"
@@ -62,6 +69,36 @@ def nested(study: Study, recipe: Recipe, *, seed: int = 0, copies: bool = True) 
     return {setting: stacked_answers(found) for setting, found in rows.items()}
 
 
+def nested_choice(study: Study, recipes: Mapping[str, Recipe], *, seed: int = 0) -> tuple[Answers, dict[str, int]]:
+    """Answers on clean frames where the recipe, too, is chosen without the patient; and how often each was chosen.
+
+    For every patient left out, the recipe with the least mean absolute error over the inner folds of the others.
+    """
+    ready = {fold: _material(study, fold, copies=True) for fold in range(FOLDS)}
+    rows: list[Mapping[str, Any]] = []
+    chosen = dict.fromkeys(recipes, 0)
+    everyone = np.arange(study.fat.size)
+    for i in everyone:
+        fold, others = study.folds[int(i)], everyone[everyone != i]
+        fits = {name: fit_path_and_error(ready[fold], others, recipe, seed) for name, recipe in recipes.items()}
+        best = min(fits, key=lambda name: fits[name][1])
+        chosen[best] += 1
+        rows.append(_answer(fits[best][0], {name: v[int(i)] for name, v in ready[fold].clean.items()}))
+    return stacked_answers(rows), chosen
+
+
+def left_out_ridge(study: Study, specs: tuple[MemberSpec, ...]) -> Values:
+    """The mean of ridge members on clean frames, each patient left out: the square root of fat."""
+    ready = {fold: _material(study, fold, copies=False) for fold in range(FOLDS)}
+    everyone, found = np.arange(study.fat.size), np.empty(study.fat.size)
+    for i in everyone:
+        part = ready[study.folds[int(i)]]
+        members = [fit_member(spec, part, everyone[everyone != i], 1.0, "ridge") for spec in specs]
+        readings = {name: v[int(i)] for name, v in part.clean.items()}
+        found[i] = np.mean([float(member.score(readings)) for member in members])
+    return found
+
+
 def _material(study: Study, fold: int, *, copies: bool) -> Material:
     names = study.copies() if copies else []
     return Material(study.readings(CLEAN, fold), tuple(study.readings(name, fold) for name in names), study.fat)
@@ -71,7 +108,7 @@ def _answer(path: PathHeads, readings: Mapping[str, Values]) -> dict[str, Any]:
     found = path.distribution(readings)
     low, high = path.judge.interval(found)
     return {
-        "detection": found.probability,
+        "detection": float(path.detection.score(readings)),
         "value": found.value_percent,
         "probability": found.probability,
         "low": low,

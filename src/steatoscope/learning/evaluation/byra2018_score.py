@@ -14,7 +14,7 @@ from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import Clip
 from steatoscope.imaging.preprocess.us_frames import select_frames
 from steatoscope.imaging.preprocess.us_sector import Sector, find_sector
-from steatoscope.learning.evaluation.byra2018_figures import Answers, scored, stacked_answers
+from steatoscope.learning.evaluation.byra2018_figures import RESAMPLES, Answers, scored, stacked_answers
 from steatoscope.learning.inference.byra2018_data import BOX_SIDE, Patient, read_byra2018
 from steatoscope.learning.inference.us_first import USFatPrediction
 from steatoscope.learning.inference.us_steatosis import SteatosisPrediction
@@ -46,7 +46,9 @@ class Reading:
     first: USFatPrediction
 
 
-def score_byra2018(data: Path, model: Model, *, name: str = "us-steatosis", seed: int = 0) -> dict[str, Any]:
+def score_byra2018(
+    data: Path, model: Model, *, name: str = "us-steatosis", seed: int = 0, resamples: int = RESAMPLES
+) -> dict[str, Any]:
     """Score a shipped model on every patient of a folder that it was not trained on.
 
     Images whose sha256 is in the model's training manifest are left out and counted; where none is left, raises
@@ -68,7 +70,7 @@ def score_byra2018(data: Path, model: Model, *, name: str = "us-steatosis", seed
         "n_images": used,
         "left_out": total - used,
         "no_sector": len(kept) - len(readings),
-        "results": {row: scored(answers, fat, seed) for row, answers in _rows(readings, name).items()},
+        "results": {row: scored(answers, fat, seed, resamples) for row, answers in _rows(readings, name).items()},
         "cases": [_case(reading) for reading in readings],
     }
 

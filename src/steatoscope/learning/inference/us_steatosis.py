@@ -40,7 +40,7 @@ from steatoscope.learning.inference.us_steatosis_reading import (
     ViewStudy,
     frame_reading,
     study_view,
-    used_frames,
+    used_numbers,
 )
 from steatoscope.learning.inference.us_steatosis_view import Box
 
@@ -153,7 +153,7 @@ class SteatosisModel:
         factor = widening(unusual)
         value = path.distribution(readings).value_percent
         found = path.distribution(readings, factor)
-        low, high = path.judge.interval(found, factor)
+        low, high = path.judge.interval(found)
         grades = found.grades()
         return {
             "value_percent": value,
@@ -202,7 +202,7 @@ def _scalars(readings: Readings) -> dict[str, float]:
 
 
 def _located(boxes: list[FrameBoxes], study: ViewStudy, count: int, *, seen: bool) -> tuple[LocatedFrame, ...]:
-    numbers = used_frames(np.arange(count))
+    numbers = used_numbers(count)
     return tuple(
         LocatedFrame(int(n), study.canvas.to_picture(one.liver), study.canvas.to_picture(one.kidney) if seen else None)
         for n, one in zip(numbers, boxes, strict=True)

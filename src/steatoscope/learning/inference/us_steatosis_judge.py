@@ -21,6 +21,7 @@ LIMITS = (5.0, 33.0, 66.0)
 GRADES = ("normal", "mild", "moderate", "severe")
 HURDLE = sqrt(LIMITS[0])
 TOP, STEPS = 10.0, 501
+LEAST_REACH = 0.05
 
 Values = NDArray[np.float64]
 
@@ -29,13 +30,13 @@ Values = NDArray[np.float64]
 class Judge:
     """Fitted parts: the logistic line (offset, slope) of the first score, and left-out residuals of the second.
 
-    ``residuals`` (n,) are those of patients with steatosis; ``adjustment`` is added to both ends of the 90 % range to
-    make it conformal (Romano, NeurIPS 2019); ``grade_limit`` is the conformal limit of grade sets.
+    ``residuals`` (n,) are those of patients with steatosis; ``adjustment`` stretches the 5-95 % range about the
+    median to make it conformal (after Romano, NeurIPS 2019); ``grade_limit`` is the conformal limit of grade sets.
     """
 
     line: tuple[float, float]
     residuals: Values
-    adjustment: float = 0.0
+    adjustment: float = 1.0
     grade_limit: float = 1.0
 
     def probability(self, detection: float) -> float:
@@ -53,11 +54,10 @@ class Judge:
         """The median, in percent of fat."""
         return self.distribution(detection, severity).value_percent
 
-    def interval(self, found: Distribution, widening: float = 1.0) -> tuple[float, float]:
-        """The 90 % interval in percent of fat."""
-        low, high = found.root(0.05) - self.adjustment * widening, found.root(0.95) + self.adjustment * widening
-        middle = found.root(0.5)
-        return percent(min(low, middle)), percent(max(high, middle))
+    def interval(self, found: Distribution) -> tuple[float, float]:
+        """The 90 % interval in percent of fat: the 5-95 % range, stretched about the median until it is conformal."""
+        low, middle, high = reach(found)
+        return percent(middle - self.adjustment * (middle - low)), percent(middle + self.adjustment * (high - middle))
 
     def document(self) -> dict[str, Any]:
         """The parts as JSON."""
@@ -77,6 +77,12 @@ class Judge:
             float(document["adjustment"]),
             float(document["grade_limit"]),
         )
+
+
+def reach(found: Distribution) -> tuple[float, float, float]:
+    """The 5 %, 50 % and 95 % quantile of the root, the outer ones at least 0.05 away from the median."""
+    middle = found.root(0.5)
+    return min(found.root(0.05), middle - LEAST_REACH), middle, max(found.root(0.95), middle + LEAST_REACH)
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,9 +51,12 @@ class ViewStudy:
 
 def used_frames(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """At most four frames, evenly spread."""
-    count = frames.shape[0]
-    chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(int))
-    return frames[chosen]
+    return np.asarray(frames[used_numbers(frames.shape[0])], dtype=np.uint8)
+
+
+def used_numbers(count: int) -> NDArray[np.intp]:
+    """The numbers of the frames used of a view with ``count`` frames."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_FRAMES)).round().astype(np.intp))
 
 
 def study_view(frames: NDArray[np.uint8], sector: Sector, lite: LiteMaps) -> ViewStudy:

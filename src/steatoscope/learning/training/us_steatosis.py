@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from steatoscope.core.image import Floats
+from steatoscope.imaging.io.hashing import sha256_file
 from steatoscope.learning.inference.byra2018_data import Patient, read_byra2018
 from steatoscope.learning.inference.session import ModelFolder, session_of_bytes
 from steatoscope.learning.inference.us_steatosis import NAME, plain_scalars
@@ -28,14 +28,14 @@ from steatoscope.learning.training.us_steatosis_card import card
 from steatoscope.learning.training.us_steatosis_fit import Material, fit_path
 from steatoscope.learning.training.us_steatosis_localiser import FOLDS, fold_of, pair_members, pretrained
 from steatoscope.learning.training.us_steatosis_recipes import RECIPES
-from steatoscope.learning.training.us_steatosis_samples import box_samples, liver_samples
+from steatoscope.learning.training.us_steatosis_samples import box_samples, liver_files, liver_samples
 from steatoscope.learning.training.us_steatosis_settings import COPIES, changes
 from steatoscope.learning.training.us_steatosis_tables import Table, build_table
 
 VERSION = "1.0.0"
 LICENCE = "Apache-2.0; fitted on CC BY 4.0 data"
 CLEAN = "none"
-KIDNEY_THRESHOLD = 0.5
+KIDNEY_THRESHOLD = 0.7
 DISTANCE_READINGS = ("band_", "contrast_", "slope_near", "slope_far", "slope_all", "speckle_")
 _ROWS, _COLUMNS = (144, 208), (432, 624)
 
@@ -51,6 +51,7 @@ class Trained:
     members: dict[tuple[int, int], HeatmapUNet]
     work: Path
     seed: int
+    aul: Path | None = None
 
 
 def train_localisers(folder: Path, aul: Path | None, work: Path, seed: int = 0) -> Trained:
@@ -61,7 +62,7 @@ def train_localisers(folder: Path, aul: Path | None, work: Path, seed: int = 0) 
     patients = read_byra2018(folder)
     folds = fold_of([patient.fat for patient in patients], seed)
     start = HeatmapUNet() if aul is None else pretrained(lambda: liver_samples(aul), work / "pre.pt")
-    return Trained(patients, folds, pair_members(box_samples(patients), folds, start, work / "pairs"), work, seed)
+    return Trained(patients, folds, pair_members(box_samples(patients), folds, start, work / "pairs"), work, seed, aul)
 
 
 def tables(trained: Trained, names: tuple[str, ...] | None = None) -> dict[str, Table]:
@@ -72,9 +73,8 @@ def tables(trained: Trained, names: tuple[str, ...] | None = None) -> dict[str, 
     found = {}
     for name in names or tuple(chosen[0]):
         path = trained.work / "tables" / f"{re.sub('[^a-z0-9+-]+', '_', name.lower())}.npz"
-        found[name] = build_table(
-            trained.patients, trained.folds, locate, lite, lambda i, frames, name=name: chosen[i][name](frames), path
-        )
+        each = [setting[name] for setting in chosen]
+        found[name] = build_table(trained.patients, trained.folds, locate, lite, each, path)
     return found
 
 
@@ -170,11 +170,7 @@ def pack(
     if not lite.is_file():
         export_lite(lite)
     numbers.write_text(json.dumps(heads, separators=(",", ":")) + "\n", encoding="utf-8")
-    data = [
-        {"path": f"byra2018/{patient.name}/{number:02d}", "sha256": sha256, "subject": patient.name}
-        for patient in trained.patients
-        for number, sha256 in zip(patient.numbers, patient.sha256, strict=True)
-    ]
+    data = seen_files(trained)
     return write_model(
         folder,
         name=NAME,
@@ -197,9 +193,17 @@ def pack(
     )
 
 
-def pair_names() -> list[tuple[int, int]]:
-    """The pairs of folds that the localisers leave out, in their order."""
-    return list(combinations(range(FOLDS), 2))
+def seen_files(trained: Trained) -> list[dict[str, str]]:
+    """Every image that took part in training, with its hash and subject; pre-training images are their own subjects."""
+    rows = [
+        {"path": f"byra2018/{patient.name}/{number:02d}", "sha256": sha256, "subject": patient.name}
+        for patient in trained.patients
+        for number, sha256 in zip(patient.numbers, patient.sha256, strict=True)
+    ]
+    images = [] if trained.aul is None else liver_files(trained.aul)
+    return rows + [
+        {"path": f"aul/{file.name}", "sha256": sha256_file(file), "subject": f"aul {file.stem}"} for file in images
+    ]
 
 
 def _with_kidney(table: PatientTable, ready: Material) -> PatientTable:

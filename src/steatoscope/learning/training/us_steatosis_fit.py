@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.learning.inference.us_steatosis_heads import Block, Member, Stack, stacked
-from steatoscope.learning.inference.us_steatosis_judge import GRADES, LIMITS, Judge, grade_index
+from steatoscope.learning.inference.us_steatosis_judge import GRADES, LIMITS, Judge, grade_index, reach
 from steatoscope.learning.inference.us_steatosis_path import PathHeads
 from steatoscope.science.uncertainty.conformal import conformal_quantile
 
@@ -40,8 +40,8 @@ class Recipe:
 
     detection: tuple[MemberSpec, ...]
     severity: tuple[MemberSpec, ...]
-    copy_weight: float = 0.5
-    stretch: float = 1.5
+    copy_weight: float = 1.0
+    stretch: float = 1.0
     positives_only: bool = False
 
 
@@ -56,6 +56,11 @@ class Material:
 
 def fit_path(material: Material, rows: Rows, recipe: Recipe, seed: int = 0) -> PathHeads:
     """Fit a path on some patients; calibration comes from inner folds of the same patients."""
+    return fit_path_and_error(material, rows, recipe, seed)[0]
+
+
+def fit_path_and_error(material: Material, rows: Rows, recipe: Recipe, seed: int = 0) -> tuple[PathHeads, float]:
+    """:func:`fit_path`, and the mean absolute error in points of the inner folds, by which recipes may be compared."""
     detection, severity = _left_out(material, rows, recipe, seed)
     fat = material.fat[rows]
     line = platt(detection, fat >= LIMITS[0])
@@ -66,7 +71,9 @@ def fit_path(material: Material, rows: Rows, recipe: Recipe, seed: int = 0) -> P
     stacks = _stacks(material, rows, recipe)
     judge = _conformal(judge, detection, stretched, fat)
     shown = {name: v[rows].mean(axis=0) for name, v in material.clean.items() if name.startswith(SHOWN)}
-    return PathHeads(stacks[0], replace(stacks[1], middle=middle, stretch=stretch), judge, shown)
+    values = [judge.value(float(d), float(s)) for d, s in zip(detection, stretched, strict=True)]
+    path = PathHeads(stacks[0], replace(stacks[1], middle=middle, stretch=stretch), judge, shown)
+    return path, float(np.mean(np.abs(np.array(values) - fat)))
 
 
 def platt(scores: Values, positive: NDArray[np.bool_]) -> tuple[float, float]:
@@ -153,7 +160,7 @@ def _components(z: Values, weight: Values, count: int | None) -> Values | None:
 def _ridge(z: Values, target: Values, weight: Values, penalty: float) -> tuple[Values, float]:
     mean = float(np.average(target, weights=weight))
     left = (z * weight[:, None]).T @ z + penalty * np.eye(z.shape[1])
-    return np.linalg.solve(left, (z * weight[:, None]).T @ (target - mean)), mean
+    return np.asarray(np.linalg.solve(left, (z * weight[:, None]).T @ (target - mean)), dtype=np.float64), mean
 
 
 def _logistic(z: Values, target: Values, weight: Values, penalty: float) -> tuple[Values, float]:
@@ -177,15 +184,21 @@ def _logistic(z: Values, target: Values, weight: Values, penalty: float) -> tupl
 def _line(severity: Values, root: Values, amount: float) -> tuple[float, float]:
     """Mean, and the stretch to the spread of the biopsies (reduced major axis), taken by ``amount`` (0: none)."""
     ratio = float(root.std() / max(float(severity.std()), 1e-9))
-    return float(severity.mean()), float(np.clip(1.0 + amount * (ratio - 1.0), 0.5, 2.0))
+    return float(severity.mean()), float(np.clip(1.0 + amount * (ratio - 1.0), 0.5, 3.0))
 
 
 def _conformal(judge: Judge, detection: Values, severity: Values, fat: Values) -> Judge:
     found = [judge.distribution(float(d), float(s)) for d, s in zip(detection, severity, strict=True)]
     root = np.sqrt(fat)
-    gaps = [max(one.root(0.05) - r, r - one.root(0.95)) for one, r in zip(found, root, strict=True)]
+    gaps = [_gap(reach(one), float(r)) for one, r in zip(found, root, strict=True)]
     doubts = [1.0 - one.grades()[GRADES[int(grade_index(value))]] for one, value in zip(found, fat, strict=True)]
     return replace(judge, adjustment=_quantile(np.array(gaps)), grade_limit=min(_quantile(np.array(doubts)), 1.0))
+
+
+def _gap(reached: tuple[float, float, float], root: float) -> float:
+    """How many times its reach the truth lies from the median."""
+    low, middle, high = reached
+    return (root - middle) / (high - middle) if root >= middle else (middle - root) / (middle - low)
 
 
 def _quantile(scores: Values) -> float:

@@ -38,13 +38,13 @@ def fold_of(fats: Sequence[float], seed: int) -> list[int]:
 
 def pretrained(load: Callable[[], list[LiverSample]], path: Path | None = None) -> HeatmapUNet:
     """A localiser that knows liver masks; read from ``path`` where it exists, else trained and written there."""
-    network = HeatmapUNet().to(memory_format=torch.channels_last)
+    network = _network()
     if path is not None and path.is_file():
         network.load_state_dict(torch.load(path, weights_only=True))
         return network
     samples = load()
     torch.manual_seed(0)
-    network = HeatmapUNet().to(memory_format=torch.channels_last)
+    network = _network()
 
     def batch_of(step: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng((11, step))
@@ -58,10 +58,11 @@ def pretrained(load: Callable[[], list[LiverSample]], path: Path | None = None) 
 
 def tuned(start: nn.Module, samples: list[BoxSample], seed: int, path: Path | None = None) -> HeatmapUNet:
     """A localiser tuned on patients' boxes: one random frame of 16 random patients a step."""
-    network = HeatmapUNet().to(memory_format=torch.channels_last)
+    network = _network()
     if path is not None and path.is_file():
         network.load_state_dict(torch.load(path, weights_only=True))
-        return network.eval()
+        network.eval()
+        return network
     network.load_state_dict(start.state_dict())
     by_patient: dict[int, list[BoxSample]] = {}
     for sample in samples:
@@ -76,7 +77,8 @@ def tuned(start: nn.Module, samples: list[BoxSample], seed: int, path: Path | No
 
     fit(network, batch_of, _box_loss, TUNING)
     _keep(network, path)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def pair_members(
@@ -89,6 +91,12 @@ def pair_members(
         path = None if folder is None else folder / f"pair_{pair[0]}{pair[1]}.pt"
         found[pair] = tuned(start, seen, number, path)
     return found
+
+
+def _network() -> HeatmapUNet:
+    network = HeatmapUNet()
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # the stubs lack it
+    return network
 
 
 def _mask_loss(network: nn.Module, channels: Tensor, mask: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from steatoscope.learning.inference.us_steatosis_view import (
 
 HALF = (GRID[0] // 2, GRID[1] // 2)
 BOX_SIGMA_CELLS = 2.0
-SECTOR_HALF_ANGLE = np.radians(52.5)
+SECTOR_HALF_ANGLE, SEAM = np.radians(52.5), 0.01
 ROTATION, SCALES, SHIFT = 0.12, (0.88, 1.14), 5.0
 GAINS, OFFSET, TILT, SIDE_TILT, GAMMAS = (0.7, 1.4), 12.0, 25.0, 7.5, (0.75, 1.3)
 NO_KIDNEY_SHARE = 0.15
@@ -73,13 +73,19 @@ def box_samples(patients: list[Patient]) -> list[BoxSample]:
 
 def liver_samples(folder: Path) -> list[LiverSample]:
     """Pictures of the AUL set that carry a liver polygon, in the order of their names."""
+    notes = _notes(folder)
+    return [_cut(cv2.imread(str(file), cv2.IMREAD_GRAYSCALE), notes[file.stem]) for file in liver_files(folder)]
+
+
+def liver_files(folder: Path) -> list[Path]:
+    """The files of the pictures that carry a liver polygon."""
+    named = sorted(name for name, note in _notes(folder).items() if note.get("liver") and note.get("outline"))
+    return [files[0] for name in named if (files := sorted((folder / "images").glob(f"{name}.*")))]
+
+
+def _notes(folder: Path) -> dict[str, dict[str, Any]]:
     notes: dict[str, dict[str, Any]] = json.loads((folder / "annotations.json").read_text(encoding="utf-8"))
-    found = []
-    for name, note in sorted(notes.items()):
-        files = sorted((folder / "images").glob(f"{name}.*"))
-        if note.get("liver") and note.get("outline") and files:
-            found.append(_cut(cv2.imread(str(files[0]), cv2.IMREAD_GRAYSCALE), note))
-    return found
+    return notes
 
 
 def _centre(corner: _POINT) -> _POINT:
@@ -140,7 +146,7 @@ def without_kidney(sample: BoxSample, rng: np.random.Generator) -> Floats:
     away = -np.sign(place - np.arctan2(sample.liver[0] - apex[0], sample.liver[1] - apex[1])) or 1.0
     turn = away * (SECTOR_HALF_ANGLE + away * place + rng.uniform(0.15, 0.35))
     source = angle + turn
-    limit = SECTOR_HALF_ANGLE - 0.01
+    limit = SECTOR_HALF_ANGLE - SEAM
     source = np.where(source > limit, 2 * limit - source, source)
     source = np.where(source < -limit, -2 * limit - source, source)
     grid_x, grid_y = apex[0] + radius * np.sin(source), apex[1] + radius * np.cos(source)

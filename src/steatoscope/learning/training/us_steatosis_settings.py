@@ -10,7 +10,7 @@ from steatoscope.learning.training.us_first_perturb import PERTURBATIONS, Pertur
 Frames = NDArray[np.uint8]
 
 GAIN, RANGES, TILT, GAMMAS = 25.0, (0.75, 1.33), 25.0, (0.75, 1.3)
-COPIES = 4
+COPIES = 6
 COPY_FRAMES = ((3, 8), (1, 6))
 TILT_STEP = 20.0
 

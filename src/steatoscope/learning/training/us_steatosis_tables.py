@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -47,15 +47,15 @@ def build_table(
     folds: list[int],
     locate: Mapping[Pair, Locate],
     lite: LiteMaps,
-    change: Callable[[int, NDArray[np.uint8]], NDArray[np.uint8]],
+    changes: Sequence[Callable[[NDArray[np.uint8]], NDArray[np.uint8]]],
     path: Path | None = None,
 ) -> Table:
-    """Features of every patient's frames after ``change(patient, frames)``; kept in ``path`` where one is given."""
+    """Features of every patient's frames after its own change; kept in ``path`` where one is given."""
     if path is not None and path.is_file():
         return read_table(path)
     rows = []
     for index, patient in enumerate(patients):
-        study = studied(change(index, patient.frames), lite)
+        study = studied(changes[index](patient.frames), lite)
         rows.append(_patient_rows(study, folds[index], locate))
     columns = rows[0][2]
     table = Table(columns, np.stack([row[0] for row in rows]), np.stack([row[1] for row in rows]))
