@@ -159,7 +159,7 @@ def test_the_picture_is_not_hidden_behind_its_ground() -> None:
 
     pixels = np.asarray(Image.open(io.BytesIO(render_picture(body_picture(), "found"))).convert("L"))
     top = pixels[: int(0.8 * pixels.shape[0])]
-    assert 0.2 < float(((top > 40) & (top < 250)).mean())
+    assert float(((top > 40) & (top < 250)).mean()) > 0.2
 
 
 def test_focal_masks_and_index_sites_turn_with_the_picture() -> None:
