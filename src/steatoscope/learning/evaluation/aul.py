@@ -59,7 +59,7 @@ def score_aul(data: Path, model: ModelFolder, *, out: Path) -> dict[str, Any]:
     nothing is left, E_ANNOTATION and the like from the folder.
     """
     models = _beside(model)
-    known = load_aul(data)
+    known = load_aul(data, learn=False)
     scored, left_out = _unseen(known, list(models.values()))
     tally, classes = Scored(), Classes(source_sizes(data))
     readers = _Readers.of(models)

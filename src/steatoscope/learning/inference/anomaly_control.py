@@ -1,7 +1,7 @@
 """The shortcut control: what the scanner alone tells of the class, without one pixel of tissue.
 
-Image size, the sector's geometry, and the picture outside the sector (text, bars, logos) as a coarse thumbnail. A
-reading of tissue that does not beat this control measures the scanner.
+Image size, the sector's geometry, and coarse thumbnails of the sector's mask and of the picture outside it (text, bars,
+logos). A reading of tissue that does not beat this control measures the scanner.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from steatoscope.imaging.preprocess.us_sector import Sector
 
-THUMBNAIL = (8, 12)
+THUMBNAIL = (12, 16)
 
 
 def control_features(frame: NDArray[np.uint8], sector: Sector, source: tuple[int, int]) -> dict[str, float]:
@@ -45,6 +45,8 @@ def control_features(frame: NDArray[np.uint8], sector: Sector, source: tuple[int
     grown = cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
     outside = np.where(grown, 0, frame).astype(np.float32)
     small = cv2.resize(outside, THUMBNAIL[::-1], interpolation=cv2.INTER_AREA)
+    shape = cv2.resize(mask.astype(np.float32), THUMBNAIL[::-1], interpolation=cv2.INTER_AREA)
+    features |= {f"sector {k}": float(v) for k, v in enumerate(shape.ravel())}
     return features | {f"outside {k}": float(v) for k, v in enumerate(small.ravel())}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from steatoscope.learning.inference.anomaly import CLASSES
 from steatoscope.learning.inference.linear import LinearModel
 from steatoscope.learning.training.splits import Split
-from steatoscope.science.metrics.classification import confusion_matrix, macro_f1
+from steatoscope.science.metrics.classification import confusion_matrix
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -101,19 +101,20 @@ def comparison(
         resamples=RESAMPLES,
     )
     whole = _figures(labels, tissue, control, strata, used)
-    return {"strata": used} | {
+    return {"strata": list(used)} | {
         name: {"value": value, "ci95": [figures[name].low, figures[name].high] if name in figures else None}
         for name, value in whole.items()
     }
 
 
-def matched_strata(labels: Labels, strata: NDArray[np.str_]) -> list[str]:
-    """Strata with at least 60 images and at least two classes of 8 images or more."""
-    found = []
+def matched_strata(labels: Labels, strata: NDArray[np.str_]) -> dict[str, list[int]]:
+    """Strata with at least 60 images and two classes of 8 images or more, and those classes, which alone are scored."""
+    found = {}
     for name in np.unique(strata):
         counts = np.bincount(labels[strata == name], minlength=len(CLASSES))
-        if counts.sum() >= LEAST_IN_STRATUM and (counts >= LEAST_OF_CLASS).sum() >= 2:
-            found.append(str(name))
+        held = [k for k in range(len(CLASSES)) if counts[k] >= LEAST_OF_CLASS]
+        if counts.sum() >= LEAST_IN_STRATUM and len(held) >= 2:
+            found[str(name)] = held
     return found
 
 
@@ -124,20 +125,25 @@ def beats(compared: Mapping[str, Any]) -> bool:
 
 
 def _figures(
-    labels: Labels, tissue: Labels, control: Labels, strata: NDArray[np.str_], used: Sequence[str]
+    labels: Labels, tissue: Labels, control: Labels, strata: NDArray[np.str_], used: Mapping[str, Sequence[int]]
 ) -> dict[str, float]:
-    figures = {"tissue": _f1(labels, tissue), "control": _f1(labels, control)}
-    parts = [strata == name for name in used]
-    weights = [float(part.sum()) for part in parts]
+    everything = range(len(CLASSES))
+    figures = {"tissue": _f1(labels, tissue, everything), "control": _f1(labels, control, everything)}
+    parts = {name: strata == name for name in used}
+    weights = [float(part.sum()) for part in parts.values()]
     for kind, found in (("tissue", tissue), ("control", control)):
-        each = [_f1(labels[part], found[part]) for part in parts]
-        figures |= {f"{kind}_{name}": value for name, value in zip(used, each, strict=True)}
-        figures[f"{kind}_within"] = float(np.average(each, weights=weights)) if sum(weights) else float("nan")
+        each = {name: _f1(labels[part], found[part], used[name]) for name, part in parts.items()}
+        figures |= {f"{kind}_{name}": value for name, value in each.items()}
+        figures[f"{kind}_within"] = float(np.average(list(each.values()), weights=weights)) if sum(weights) else np.nan
     figures["difference"] = figures["tissue"] - figures["control"]
     figures["difference_within"] = figures["tissue_within"] - figures["control_within"]
     return figures
 
 
-def _f1(labels: Labels, found: Labels) -> float:
-    """Macro F1 over the classes that occur; NaN for no case."""
-    return macro_f1(confusion_matrix(labels, found, len(CLASSES))) if len(labels) else float("nan")
+def _f1(labels: Labels, found: Labels, classes: Sequence[int]) -> float:
+    """Mean F1 of the given classes, the same ones in every resample; NaN for no case."""
+    if not len(labels):
+        return float("nan")
+    counts = confusion_matrix(labels, found, len(CLASSES))
+    totals = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(np.mean([2.0 * counts[k, k] / totals[k] if totals[k] else 0.0 for k in classes]))

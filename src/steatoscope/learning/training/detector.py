@@ -24,7 +24,7 @@ SHARES: Mapping[str, float] = {
     "loss_box_reg": 1.0,
     "loss_mask": 0.5,
 }
-OPERATING = 0.4
+OPERATING = 0.14
 TRUNK_STEPS = 320
 Report = Callable[[int, int, float], None]
 

@@ -29,11 +29,12 @@ _OUTLINES: Final = ("outline", "liver", "mass")
 _CORNERS: Final = 3
 
 
-def load_aul(folder: Path, *, twins: bool = True) -> TrainingSet:
+def load_aul(folder: Path, *, twins: bool = True, learn: bool = True) -> TrainingSet:
     """Read ``annotations.json`` and ``images/``; polygons are named ``outline`` (scan sector), ``liver`` and ``mass``.
 
     There are no subject ids: every image is its own subject, and images that look alike are one group (``twins``
-    false leaves every image a group of its own). Raises E_ANNOTATION for a missing or unfit annotation, E_LABEL for
+    false leaves every image a group of its own). A set that is only scored (``learn`` false) may have classes with one
+    group or none. Raises E_ANNOTATION for a missing or unfit annotation, E_LABEL for
     an unknown class, E_PATH, E_FORMAT, E_TRUNCATED for images, E_DUPLICATE, E_SUBJECTS.
     """
     entries = _annotations(folder / "annotations.json")
@@ -42,7 +43,7 @@ def load_aul(folder: Path, *, twins: bool = True) -> TrainingSet:
         groups = remembered(_hashes(folder, samples), "frames", lambda: _groups(samples))
         samples = [_grouped(sample, group) for sample, group in zip(samples, groups, strict=True)]
     read = TrainingSet("aul", folder, tuple(samples), LICENCE, CITATION, tuple(_warnings(samples)))
-    return audit(read, label="finding", classes=CLASSES)
+    return audit(read, label="finding" if learn else None, classes=CLASSES)
 
 
 def _annotations(file: Path) -> Mapping[str, Any]:
