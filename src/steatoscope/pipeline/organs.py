@@ -90,7 +90,8 @@ def mask_files(organs: Organs, lesions: Mapping[int, Mask] | None = None) -> dic
     """The masks to write, by organ name; focal regions, given slice by slice, become one mask of the liver's shape."""
     named = {"liver": organs.liver, "spleen": organs.spleen, "kidney": organs.kidney}
     if lesions and organs.liver is not None:
-        named["lesion"] = np.zeros_like(organs.liver)
+        whole = np.zeros_like(organs.liver)
         for index, plane in lesions.items():
-            named["lesion"][index] = plane
+            whole[index] = plane
+        named["lesion"] = whole
     return {name: mask for name, mask in named.items() if mask is not None and bool(np.any(mask))}

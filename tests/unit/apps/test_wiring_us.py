@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from wiring_models import model_folder, threshold_graph
 
-from steatoscope.apps.wiring.focal import PlacedRegion, iou, joined, region_part, steady, whole_pixels
+from steatoscope.apps.wiring.focal import PlacedRegion, claimed, iou, joined, region_part, steady, whole_pixels
 from steatoscope.apps.wiring.us_organs import NetworkUltrasound, large_parts, us_organs
 from steatoscope.apps.wiring.us_steatosis import contributions, estimate, hepatorenal, index_words, view_reading
 from steatoscope.core.measurement import Interval
@@ -222,3 +222,27 @@ def test_contributions_add_up_over_views() -> None:
     assert sum(part.effect_points for part in found) == pytest.approx((66.0 + 5.0) / 2)
     assert found[0].feature == "f11"
     assert found[-1].feature == "all_others"
+
+
+@pytest.mark.parametrize("claim", [False, True])
+def test_a_class_is_told_only_where_the_classifier_claims_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claim: bool
+) -> None:
+    from steatoscope.learning.inference import anomaly
+
+    seen: list[Any] = []
+
+    def read(*parts: Any) -> anomaly.AnomalyReading:
+        seen.append(parts)
+        return anomaly.AnomalyReading("benign", {"normal": 0.1, "benign": 0.7, "malignant": 0.2}, True)
+
+    monkeypatch.setattr(anomaly.AnomalyClassifier, "open", lambda _model: SimpleNamespace(read=read))
+    model = model_folder(tmp_path / "anomaly", modality="US", settings={"claim": claim})
+    shown = view(2)
+    part = claimed(shown, sector().mask, [region(50, 0.6, 1)], model)
+    assert (part is not None) == claim
+    assert claimed(shown, sector().mask, [], None) is None
+    if part is not None:
+        assert part.label == "benign"
+        assert seen[0][4] == 0.6
+        assert seen[0][3].sum() == 400

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steatoscope.apps.wiring.models import shipped
 from steatoscope.apps.wiring.us_organs import places
 from steatoscope.core.image import Mask, Volume
-from steatoscope.core.report import RegionPart
+from steatoscope.core.report import LesionPart, RegionPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.ports import FocalFindings, Organs, PreparedView
 
@@ -52,6 +53,7 @@ class NetworkUSFocal:
         return FocalFindings(
             regions=tuple(region_part(one, named, pixel_mm2=size) for one in kept),
             masks=joined(kept),
+            lesion=claimed(view, organs.liver[0], kept, shipped("anomaly-classifier")),
             model=self.model.part(),
         )
 
@@ -91,6 +93,21 @@ def regions_of(found_by: Detector, view: PreparedView, place: int, liver: Mask) 
         for one in found
         if one.score >= found_by.settings.operating
     ]
+
+
+def claimed(
+    view: PreparedView, liver: Mask, regions: Sequence[PlacedRegion], model: ModelFolder | None
+) -> LesionPart | None:
+    """The class of the surest region, or of a view without any; None where the classifier's card makes no claim."""
+    if model is None or not model.settings.get("claim", False):
+        return None
+    from steatoscope.learning.inference.anomaly import AnomalyClassifier
+
+    best = regions[0] if regions else None
+    frame = view.frames[view.chosen.index(best.index) if best else 0]
+    mass, score = (best.mask, best.score) if best else (np.zeros(liver.shape, dtype=np.bool_), 0.0)
+    reading = AnomalyClassifier.open(model).read(frame, view.sector, liver, mass, score)
+    return LesionPart(label=reading.label, probabilities=reading.probabilities) if reading.claim else None  # type: ignore[arg-type]
 
 
 def whole_pixels(box: Sequence[float], size: tuple[int, ...]) -> Box:
