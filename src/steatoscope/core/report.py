@@ -72,7 +72,11 @@ class SteatosisPart(_Part):
 
 
 class GradePart(_Part):
-    """The grade with the limits that it comes from; ``set`` holds the labels that reach ``level`` together."""
+    """The grade with the limits that it comes from.
+
+    ``set`` holds the labels that reach ``level`` together, or a model's calibrated set that holds the true grade in
+    ``level`` of cases.
+    """
 
     label: GradeLabel
     index: int

@@ -247,3 +247,32 @@ def test_acquisition_tells_the_known_facts_only() -> None:
 )
 def test_words(made: str, expected: str) -> None:
     assert made == expected
+
+
+def test_a_calibrated_set_is_not_told_as_a_sum_of_probabilities() -> None:
+    from report_examples import us_outcome
+
+    report = us_outcome().report
+    assert report.grade is not None
+    shares = {"normal": 0.09, "mild": 0.72, "moderate": 0.16, "severe": 0.03}
+    grade = report.grade.model_copy(update={"probabilities": shares, "set": ["mild"], "level": 0.9})
+    headline = present(report.model_copy(update={"grade": grade})).headline
+    assert headline is not None
+    assert headline.grade_certainty == "Grades kept by a set that holds the true one in 90 % of cases: mild (S1)."
+
+
+def test_what_is_said_of_focal_lesions_follows_what_was_sought() -> None:
+    from report_examples import us_outcome
+
+    from steatoscope.core.report import ModelPart, RegionPart
+
+    report = us_outcome().report
+    plain = report.model_copy(update={"regions": [], "lesion": None, "models": []})
+    detector = ModelPart(name="us-localiser", version="1", sha256="0" * 64, card="x")
+    lesion = RegionPart(kind="lesion", box=(1, 2, 3, 4, 0), score=0.5, size_px=4, detector="us-localiser 1")
+    sought = plain.model_copy(update={"models": [detector]})
+    marked = sought.model_copy(update={"regions": [lesion]})
+    told = [present(one).confounders[0] for one in (plain, sought, marked)]
+    assert "not assessed" in told[0]
+    assert "none was marked" in told[1]
+    assert "not classified" in told[2]

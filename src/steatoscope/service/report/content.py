@@ -179,6 +179,8 @@ def _grade_basis(grade: GradePart, fat: FatPart) -> str:
 
 def _grade_certainty(grade: GradePart) -> str:
     labels = [f"{wording.GRADES[label].lower()} ({wording.GRADE_CODES[label]})" for label in grade.set]
+    if sum(grade.probabilities.get(label, 0.0) for label in grade.set) < grade.level - 0.005:
+        return f"Grades kept by a set that holds the true one in {share(grade.level)} of cases: {' or '.join(labels)}."
     if len(labels) == 1:
         return f"This grade alone reaches {share(grade.level)} probability."
     return f"Not certain: {' or '.join(labels)} together reach {share(grade.level)} probability."

@@ -1,4 +1,4 @@
-"""The report as an A4 PDF of two to three pages; the same outcome gives the same bytes."""
+"""The report as an A4 PDF of two to four pages; the same outcome gives the same bytes."""
 
 from __future__ import annotations
 

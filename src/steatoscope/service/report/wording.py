@@ -167,6 +167,7 @@ FEATURES: Final = MappingProxyType(
         "sinus_liver": "Renal sinus minus liver",
         "darkest_liver": "Darkest cortex minus liver",
         "bend": "Bend of the depth profile",
+        "slope_free": "Depth slope, free parenchyma",
         "index": "Hepatorenal index",
         "constant": "Constant",
         "all_others": "All other features together",
