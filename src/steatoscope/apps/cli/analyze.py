@@ -28,7 +28,7 @@ from steatoscope.pipeline.progress import Tracker
 @click.option("--previous", multiple=True, type=click.Path(path_type=Path), help="Earlier report.json files.")
 @click.option("--liver-mask", type=click.Path(path_type=Path), help="NIfTI or PNG mask of the liver.")
 @click.option("--series", help="SeriesInstanceUID to measure.")
-@click.option("--model", help="Model to use instead of the default.")
+@click.option("--model", help="A model by name, or the folder of a training run, for the part of the analysis it fits.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON document.")
 def analyze(paths: tuple[Path, ...], out: Path, as_json: bool, **choices: Any) -> int:
     """Measure liver fat in one study: files, folders or a zip of one patient."""
