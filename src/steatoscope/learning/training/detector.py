@@ -24,7 +24,7 @@ SHARES: Mapping[str, float] = {
     "loss_box_reg": 1.0,
     "loss_mask": 0.5,
 }
-OPERATING = 0.14
+OPERATING = 0.16
 TRUNK_STEPS = 320
 Report = Callable[[int, int, float], None]
 
@@ -43,7 +43,7 @@ class DetectorTask:
     steps: int = 300
 
 
-US_MASSES = DetectorTask("us", ("liver", "mass", "kidney"), {"mass": 1}, steps=130)
+US_MASSES = DetectorTask("us", ("liver", "mass", "kidney"), {"mass": 1}, steps=260)
 
 
 def train_detector(

@@ -9,7 +9,7 @@ from typing import Any
 
 from steatoscope.learning.inference.prepare import CANVAS
 from steatoscope.learning.models.rcnn import LiteRCNN
-from steatoscope.learning.training.detector import OPERATING, US_MASSES, train_detector, trained_trunk
+from steatoscope.learning.training.detector import OPERATING, TRUNK_STEPS, US_MASSES, train_detector, trained_trunk
 from steatoscope.learning.training.detector_cv import WEIGHTS
 from steatoscope.learning.training.detector_export import detector_settings, export_detector
 from steatoscope.learning.training.pack import write_model
@@ -48,8 +48,9 @@ def pack_us_localiser(
     operating: float = OPERATING,
     rescore: Sequence[float] = (),
     metrics: Mapping[str, Any] | None = None,
+    schedule: str = f"{TRUNK_STEPS} segmentation steps, then {US_MASSES.steps} joint steps",
 ) -> dict[str, Any]:
-    """Export a trained network and write its model folder; ``metrics`` are those of the cross-validation, if any."""
+    """Export a trained network and write its model folder; ``metrics`` are those of the cross-validation."""
     files = export_detector(network, CANVAS[US_MASSES.kind], out)
     settings = detector_settings(network, US_MASSES, operating=operating, rescore=rescore)
     write_model(
@@ -64,6 +65,7 @@ def pack_us_localiser(
         training={
             "recipe": NAME,
             "seed": seed,
+            "schedule": schedule,
             "split": "trained on every image; figures from five folds by group of look-alikes",
             "metrics": dict(metrics or {}),
             "data": data.records(),
