@@ -48,7 +48,8 @@ class Organs:
 class PreparedView:
     """One ultrasound view ready to be read: chosen frames (frames, rows, columns) uint8 and the tissue sector.
 
-    ``tissue`` is the sector without burned-in marks; ``chosen`` are the frame numbers in the original clip.
+    ``tissue`` is the sector without burned-in marks; ``chosen`` are the frame numbers in the original clip. A grader
+    must read the view without a kidney where ``without_kidney`` is set.
     """
 
     name: str | None
@@ -57,6 +58,7 @@ class PreparedView:
     tissue: Mask
     pixel_mm: tuple[float, float] | None
     chosen: tuple[int, ...]
+    without_kidney: bool = False
 
 
 @dataclass(frozen=True, slots=True)

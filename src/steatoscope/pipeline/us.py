@@ -83,9 +83,8 @@ def _read(
         fault = SteatoscopeError("E_NOLIVER", cause="The given mask holds no tissue.")
         return _USCase(views, organs, (), None, fault, notes)
     notes = (*notes, *(note for organ in organs for note in organ.notes))
-    reading = ports.us_grader(views, options.level)
+    reading, organs, unseen = checked_kidneys(views, organs, lambda chosen: ports.us_grader(chosen, options.level))
     refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
-    reading, organs, unseen = checked_kidneys(reading, organs)
     return _USCase(views, organs, (), reading, refusal, (*notes, *reading.notes, *unseen))
 
 

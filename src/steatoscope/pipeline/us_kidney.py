@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Mask
-from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, Site, UltrasoundReading, ViewReading
+from steatoscope.pipeline.ports import SECTOR_METHOD, Organs, PreparedView, Site, UltrasoundReading, ViewReading
 
 CORTEX: str = "cortex"
-INDEX: str = "hepatorenal_index"
 INSIDE_SHARE: float = 0.5
+Grade = Callable[[Sequence[PreparedView]], UltrasoundReading]
 
 
 def checked_kidneys(
-    reading: UltrasoundReading, organs: tuple[Organs, ...]
+    views: Sequence[PreparedView], organs: tuple[Organs, ...], grade: Grade
 ) -> tuple[UltrasoundReading, tuple[Organs, ...], tuple[QualityCode, ...]]:
-    """The reading without an index that was read in liver instead of cortex, and organs without a kidney that the
-    grader does not see; with ``W_KIDNEY`` where no view has a kidney.
+    """The reading of the views, and organs without a kidney that the grader does not see.
+
+    Views whose cortex was read within the outlined liver are read again without a kidney. ``W_KIDNEY`` tells it, and
+    that no view has one.
     """
+    reading = grade(views)
     doubtful = [_within_liver(view, organ) for view, organ in zip(reading.views, organs, strict=True)]
-    views = tuple(_without_index(view) if odd else view for view, odd in zip(reading.views, doubtful, strict=True))
+    if any(doubtful):
+        reading = grade([replace(view, without_kidney=odd) for view, odd in zip(views, doubtful, strict=True)])
     kept = tuple(
         replace(organ, kidney=None) if view.kidney is False else organ
-        for view, organ in zip(views, organs, strict=True)
+        for view, organ in zip(reading.views, organs, strict=True)
     )
-    return replace(reading, views=views), kept, _notes(views, doubtful=any(doubtful))
+    return reading, kept, _notes(reading.views, doubtful=any(doubtful))
 
 
 def _within_liver(view: ViewReading, organ: Organs) -> bool:
@@ -44,18 +49,9 @@ def _share(site: Site, liver: Mask) -> float:
     return float(part.mean()) if part.size else 0.0
 
 
-def _without_index(view: ViewReading) -> ViewReading:
-    words = "what the model took for renal cortex lies in the liver outline"
-    values = tuple(
-        replace(value, value=None, quality="poor", method=words) if value.name == INDEX else value
-        for value in view.measurements
-    )
-    return replace(view, measurements=values, sites=(), kidney=False)
-
-
 def _notes(views: tuple[ViewReading, ...], *, doubtful: bool) -> tuple[QualityCode, ...]:
     kidneys = [view.kidney for view in views]
-    said = "What the model took for one lies in the liver outline: its value is less sure." if doubtful else ""
+    said = "What the model took for one lies in the liver outline: fat was read without it." if doubtful else ""
     if doubtful or (False in kidneys and True not in kidneys):
         return (warning("W_KIDNEY", said),)
     return ()

@@ -27,7 +27,6 @@ from steatoscope.pipeline.ports import (
     ViewReading,
 )
 from steatoscope.pipeline.progress import Tracker
-from steatoscope.pipeline.us_kidney import checked_kidneys
 
 PART = ModelPart(name="made-up", version="1", sha256="0" * 64, card="x")
 
@@ -109,28 +108,35 @@ def test_the_same_study_has_the_same_digest(clip: Clip) -> None:
     assert one.report.provenance.report_digest == two.report.provenance.report_digest
 
 
-def test_an_index_read_in_the_liver_is_withheld(clip: Clip) -> None:
+def test_cortex_read_in_the_liver_is_read_again_without_a_kidney(clip: Clip) -> None:
+    asked: list[bool] = []
+
     def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        asked.append(views[0].without_kidney)
         reading = reading_of(views)
-        odd = replace(reading.views[0], sites=(site(views[0], in_liver=True),))
-        return replace(reading, views=(odd,))
+        if views[0].without_kidney:
+            return replace(reading, views=(replace(reading.views[0], kidney=False, sites=(), measurements=()),))
+        return replace(reading, views=(replace(reading.views[0], sites=(site(views[0], in_liver=True),)),))
 
     outcome = analysed(study_of(clip), us_grader=grader)
-    index = outcome.report.measurements[0]
-    assert (index.value, index.quality) == (None, "poor")
+    assert asked == [False, True]
+    assert "hepatorenal_index" not in {part.name for part in outcome.report.measurements}
     assert outcome.report.segmentation.kidney is None
     assert "W_KIDNEY" in [code.code for code in outcome.report.quality.codes]
     assert outcome.pictures[0].sites == ()
 
 
-def test_a_sector_that_stands_for_the_liver_contradicts_nothing() -> None:
-    liver = np.ones((1, 40, 40), dtype=bool)
-    index, cortex = Measurement("hepatorenal_index", 1.3, "1", "x"), Site("index: cortex", (5, 5, 9, 9), 0)
-    view = ViewReading(None, (index,), (cortex,), True)
-    reading = UltrasoundReading(FatEstimate(1, "histology", 0, 2, 0.9, 1, "x", "x"), (), (view,), False, (), PART)
-    kept, _, notes = checked_kidneys(reading, (Organs(liver, SECTOR_METHOD),))
-    assert kept.views[0].measurements[0].value == 1.3
-    assert notes == ()
+def test_a_sector_that_stands_for_the_liver_contradicts_nothing(clip: Clip) -> None:
+    def whole_sector(view: PreparedView) -> Organs:
+        return Organs(view.tissue[None], SECTOR_METHOD)
+
+    def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        assert not views[0].without_kidney
+        return reading_of(views)
+
+    report = analysed(study_of(clip), us_grader=grader, us_segmenter=whole_sector).report
+    assert report.measurements[0].value == 1.3
+    assert "W_KIDNEY" not in [code.code for code in report.quality.codes]
 
 
 def test_one_view_with_a_kidney_is_enough(clip: Clip) -> None:

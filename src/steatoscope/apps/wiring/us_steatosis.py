@@ -37,7 +37,9 @@ class SteatosisGrader:
     def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
         """The patient's reading on the histology scale; its interval is at the level of the model (0.9)."""
         model = opened(self.folder)
-        answers = [model.predict(view.frames, view.sector, view.pixel_mm) for view in views]
+        answers = [
+            model.predict(view.frames, view.sector, view.pixel_mm, without_kidney=view.without_kidney) for view in views
+        ]
         usable = [answer for answer in answers if not answer.out_of_distribution]
         read = usable or answers
         scores = [answer.healthy_z["score"] for answer in read if np.isfinite(answer.healthy_z["score"])]

@@ -97,11 +97,17 @@ class SteatosisModel:
         return self.folder.training_sha256
 
     def predict(
-        self, frames: NDArray[np.uint8], sector: Sector, pixel_mm: tuple[float, float] | None = None
+        self,
+        frames: NDArray[np.uint8],
+        sector: Sector,
+        pixel_mm: tuple[float, float] | None = None,
+        *,
+        without_kidney: bool = False,
     ) -> SteatosisPrediction:
         """Estimate fat from frames (n, rows, columns) of one view and their sector.
 
         At most four frames, evenly spread, are read. ``pixel_mm`` is not used: depths are shares of the sector's.
+        ``without_kidney`` takes the heads fitted without one, whatever the localiser sees.
         """
         del pixel_mm
         study = study_view(frames, sector, self.lite_maps)
@@ -109,7 +115,7 @@ class SteatosisModel:
         boxes = frame_boxes(maps)
         readings = view_readings(study, maps)
         probability = float(np.mean([one.kidney_probability for one in maps]))
-        seen = probability >= float(self.document["kidney_threshold"])
+        seen = probability >= float(self.document["kidney_threshold"]) and not without_kidney
         path = self.path(kidney=seen)
         account = path.account(readings)
         heat = study.canvas.map_to_picture(canvas_heat(list(study.frames), maps, account.weights_of), sector.mask.shape)
