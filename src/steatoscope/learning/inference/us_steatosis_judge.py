@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
+from math import log, sqrt
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ GRADES = ("normal", "mild", "moderate", "severe")
 HURDLE = sqrt(LIMITS[0])
 TOP, STEPS = 10.0, 501
 LEAST_REACH = 0.05
+UNSURE_LOGIT = log(4.0)
 
 Values = NDArray[np.float64]
 
@@ -44,11 +45,15 @@ class Judge:
         return float(expit(self.line[0] + self.line[1] * detection))
 
     def distribution(self, detection: float, severity: float, widening: float = 1.0) -> Distribution:
-        """The predictive distribution; ``widening`` scales the residuals."""
-        probability = self.probability(detection)
+        """The predictive distribution; ``widening`` scales the residuals.
+
+        Where it is widened, on pictures unlike the training data, the probability of steatosis stays within 0.2-0.8:
+        the detection score is not to be trusted there as at home. A cautious choice, not fitted on data.
+        """
+        logit = self.line[0] + self.line[1] * detection
         if widening > 1.0:
-            probability = float(expit((self.line[0] + self.line[1] * detection) / widening))
-        return Distribution(probability, _severity_shares(severity, self.residuals * widening))
+            logit = float(np.clip(logit / widening, -UNSURE_LOGIT, UNSURE_LOGIT))
+        return Distribution(float(expit(logit)), _severity_shares(severity, self.residuals * widening))
 
     def value(self, detection: float, severity: float) -> float:
         """The median, in percent of fat."""
