@@ -39,7 +39,7 @@ class Benchmark:
 _ROOM: Final = "steatoscope.learning.evaluation"
 BENCHMARKS: Final[Mapping[str, Benchmark]] = {
     "aul": Benchmark(f"{_ROOM}.aul", "annotations.json and images/", "us"),
-    "byra2018": Benchmark(f"{_ROOM}.byra2018", "labels.csv and patient_NN/*.png", "us"),
+    "byra2018": Benchmark(f"{_ROOM}.byra2018_command", "labels.csv and patient_NN/*.png", "us"),
     "ct_liver": Benchmark(f"{_ROOM}.ct_liver", "images/ and masks/, or DICOM_anon/ and Ground/", "ct"),
     "mr_liver": Benchmark(f"{_ROOM}.mr_liver", "Data/ and Ground/", "mr"),
     "mr_pdff": Benchmark(f"{_ROOM}.mr_pdff", "ismrm2012/ and reference/", learned=False),

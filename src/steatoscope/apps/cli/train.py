@@ -17,12 +17,12 @@ from steatoscope.core.errors import SteatoscopeError, UsageError
 _ROOM: Final = "steatoscope.learning.training"
 RECIPES: Final[Mapping[str, str]] = {
     "anomaly-classifier": f"{_ROOM}.anomaly:train_anomaly",
-    "ct-localiser": f"{_ROOM}.detector_ct:train_ct_localiser",
+    "ct-localiser": f"{_ROOM}.ct_focal:train_ct_localiser",
     "ct-segmenter": f"{_ROOM}.segment:train_ct_segmenter",
     "mr-segmenter": f"{_ROOM}.segment:train_mr_segmenter",
     "us-localiser": f"{_ROOM}.detector_us:train_us_localiser",
     "us-segmenter": f"{_ROOM}.segment:train_us_segmenter",
-    "us-steatosis": f"{_ROOM}.us_steatosis:train",
+    "us-steatosis": "steatoscope.learning.evaluation.byra2018_command:train_us_steatosis",
 }
 
 
