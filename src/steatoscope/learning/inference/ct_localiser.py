@@ -64,7 +64,7 @@ def _scene(volume: Volume, liver: Mask) -> _Scene:
     data, mask = np.asarray(view.apply(volume.data), np.float32), np.asarray(view.apply(liver), np.bool_)
     side = assumed_spacing(data.shape[2])
     dz, dy, dx = (volume.geometry.spacing[axis] for axis in view.order) if known else (ASSUMED_SLICE_MM, side, side)
-    window = LiverWindow.around(mask.any(axis=0), (dy, dx))
+    window = LiverWindow.around(np.asarray(mask.any(axis=0)), (dy, dx))
     step = max(1, round(SLAB_MM / max(dz, 0.1)))
     least = LEAST_LIVER_PIXELS / (window.scale[0] * window.scale[1])
     starts = [z for z in range(0, len(data), step) if mask[z : z + step].any(axis=0).sum() >= least]
@@ -76,7 +76,7 @@ def _detections(detector: Detector, scene: _Scene, slab: tuple[int, int]) -> lis
     """What the detector sees on one slab, one kind in a place, focal fat darker and sparing brighter than the liver."""
     hu = scene.data[slab[0] : slab[1]].mean(axis=0)
     canvas = scene.window.to_canvas(hu, outside=AIR_HU)
-    allowed = scene.window.to_canvas(scene.liver[slab[0] : slab[1]].any(axis=0)) > 0.5
+    allowed = scene.window.to_canvas(np.asarray(scene.liver[slab[0] : slab[1]].any(axis=0))) > 0.5
     found = detector.detect(window_input(canvas, scene.level), allowed)
     return one_kind_a_place([one for one in found if plausible(one, canvas, scene.level)])
 

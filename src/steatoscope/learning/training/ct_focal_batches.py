@@ -53,8 +53,9 @@ class FocalBatches:
         item = source[int(rng.integers(len(source)))]
         moved = warped_slice(item, rng)
         item = moved if moved.liver.sum() >= LEAST_LIVER else item
-        hu, level, painted = vary_hu(item, rng), 0.0, []
+        hu = vary_hu(item, rng)
         level = float(np.median(hu[item.liver])) + rng.normal(0.0, LEVEL_JITTER_HU)
+        painted: list[PaintedRegion] = []
         if rng.random() >= SILENT:
             hu, painted = paint_regions(hu, item.liver, rng)
         segments = np.stack([item.liver, *(_union(painted, label) for label in range(1, len(LABELS) + 1))])
