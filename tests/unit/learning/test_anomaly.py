@@ -107,3 +107,16 @@ def test_a_claim_needs_tissue_to_beat_the_control_within_sizes():
     # A control that knows the scanner only is beaten within scanners.
     scanner = np.where(strata == "a", 0, 2)
     assert beats(comparison(labels, right, scanner, groups, strata))
+
+
+def test_a_class_with_too_few_groups_is_named():
+    pytest.importorskip("sklearn")
+    from steatoscope.core.errors import SteatoscopeError
+    from steatoscope.learning.training.anomaly_fit import Table, fitted
+
+    labels = np.array([0] * 6 + [1] * 6 + [2] * 2)
+    groups = np.array([f"g{number}" for number in range(14)])
+    table = Table(("a", "b"), np.random.default_rng(0).normal(size=(14, 2)), labels, groups)
+    with pytest.raises(SteatoscopeError, match="malignant") as caught:
+        fitted(table, np.arange(14), seed=0)
+    assert caught.value.code == "E_SUBJECTS"

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.inference.anomaly import CLASSES
 from steatoscope.learning.inference.linear import LinearModel
 from steatoscope.learning.training.splits import Split
 from steatoscope.science.metrics.classification import confusion_matrix
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
+INNER_FOLDS = 3
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3)
 LEAST_IN_STRATUM, LEAST_OF_CLASS = 60, 8
 RESAMPLES = 1000
@@ -44,7 +46,10 @@ class Table:
 
 
 def fitted(table: Table, rows: NDArray[np.intp], *, seed: int) -> Any:
-    """A scikit-learn pipeline whose regularisation is chosen in inner folds of whole groups."""
+    """A scikit-learn pipeline whose regularisation is chosen in inner folds of whole groups.
+
+    Raises E_SUBJECTS where a class has fewer groups than there are inner folds.
+    """
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
@@ -59,9 +64,18 @@ def fitted(table: Table, rows: NDArray[np.intp], *, seed: int) -> Any:
             ("last", LogisticRegression(class_weight="balanced", max_iter=3000)),
         ]
     )
-    folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+    _require_groups(y, groups)
+    folds = StratifiedGroupKFold(INNER_FOLDS, shuffle=True, random_state=seed)
     search = GridSearchCV(pipeline, {"last__C": list(STRENGTHS)}, cv=folds, scoring="f1_macro", n_jobs=1)
     return search.fit(x, y, groups=groups).best_estimator_
+
+
+def _require_groups(labels: Labels, groups: NDArray[Any]) -> None:
+    for label in np.unique(labels):
+        count = len(np.unique(groups[labels == label]))
+        if count < INNER_FOLDS:
+            cause = f"The class '{CLASSES[label]}' has {count} look-alike groups for {INNER_FOLDS} inner folds."
+            raise SteatoscopeError("E_SUBJECTS", cause=cause)
 
 
 def out_of_fold_labels(table: Table, splits: Sequence[Split], *, seed: int) -> Labels:
