@@ -80,6 +80,10 @@ def test_fat_is_darker_and_sparing_brighter_than_the_liver():
     assert plausible(detection(mask, label="fatty"), dark, 50.0)
     assert not plausible(detection(mask, label="spared"), dark, 50.0)
     assert plausible(detection(mask, label="lesion"), dark, 50.0)
+    bright = np.full(CANVAS, 90.0, dtype=np.float32)
+    assert plausible(detection(mask, label="spared"), bright, 50.0)
+    assert not plausible(detection(mask, label="spared"), bright, 70.0)
+    assert not plausible(detection(mask, label="fatty"), bright, 50.0)
     assert not plausible(detection(np.zeros(CANVAS, dtype=bool)), dark, 50.0)
 
 
@@ -96,6 +100,7 @@ class DarkSpots:
 
 class Model:
     name, version = "ct-localiser", "0"
+    settings = {"volume_operating": 0.6}  # noqa: RUF012
 
 
 @pytest.fixture
@@ -143,3 +148,18 @@ def test_unknown_geometry_has_no_sizes_and_no_liver_no_regions(spotted):
     assert localise_ct(volume, np.zeros_like(liver), Model()) == []
     with pytest.raises(ValueError, match="shape"):
         localise_ct(volume, liver[:, :, :10], Model())
+
+
+def test_the_shipped_model_finds_simulated_lesions_and_nothing_where_there_is_none():
+    from steatoscope.learning.evaluation.ct_focal_volumes import judged, simulated_volume
+    from steatoscope.learning.inference.session import open_model
+
+    model = open_model("ct-localiser")
+    phantom = simulated_volume(0)
+    found = localise_ct(phantom.volume, phantom.masks["liver"], model)
+    assert judged(phantom, found, 0.0).hit >= 1
+    assert all("simulated" in part.detector for part in found)
+    assert [part.score for part in found] == sorted((part.score for part in found), reverse=True)
+    assert found == localise_ct(phantom.volume, phantom.masks["liver"], model)
+    healthy = simulated_volume(2)
+    assert judged(healthy, localise_ct(healthy.volume, healthy.masks["liver"], model), 0.0).false <= 1

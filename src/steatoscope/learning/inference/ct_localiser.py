@@ -24,6 +24,7 @@ SLAB_MM, ASSUMED_SLICE_MM = 4.0, 5.0
 LEAST_LIVER_PIXELS = 300
 MOST_REGIONS = 20
 AIR_HU = -1000.0
+SPARED_BELOW_HU = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,8 @@ def localise_ct(volume: Volume, liver: Mask, model: ModelFolder) -> list[RegionP
 
     ``box`` is (x0, y0, x1, y1, slice) with exclusive ends on the region's largest slice, ``kind`` lesion, fatty or
     spared; sizes are None where the geometry is unknown. An empty liver has no regions. The truth that the detector
-    learnt was simulated, and ``detector`` says so. Raises ValueError where the mask's shape is not the volume's.
+    learnt was simulated, and ``detector`` says so: real lesions are often called fatty. Raises ValueError where the
+    mask's shape is not the volume's.
     """
     if liver.shape != volume.data.shape:
         raise ValueError(f"the liver has shape {liver.shape}, the volume {volume.data.shape}")
@@ -52,9 +54,10 @@ def localise_ct(volume: Volume, liver: Mask, model: ModelFolder) -> list[RegionP
     detector, scene = Detector.open(model), _scene(volume, liver)
     seen = [Seen(place, one) for place, slab in enumerate(scene.slabs) for one in _detections(detector, scene, slab)]
     several = len(scene.slabs) > 1
+    operating = float(model.settings["volume_operating"]) if several else detector.settings.operating
     chains = sorted(linked(seen), key=lambda chain: -region_score(chain, several=several))
     words = f"{model.name} {model.version} (R-CNN, trained on simulated regions)"
-    kept = [chain for chain in chains if region_score(chain, several=several) >= detector.settings.operating]
+    kept = [chain for chain in chains if region_score(chain, several=several) >= operating]
     return [_part(volume, scene, chain, words, several=several) for chain in kept[:MOST_REGIONS]]
 
 
@@ -82,11 +85,16 @@ def _detections(detector: Detector, scene: _Scene, slab: tuple[int, int]) -> lis
 
 
 def plausible(one: Detection, canvas: Floats, level: float) -> bool:
-    """Whether focal fat is darker and sparing brighter than the liver's ``level`` on the canvas, all in HU."""
+    """Whether focal fat is darker and sparing brighter than the liver's ``level`` on the canvas, all in HU.
+
+    Sparing takes a liver below 60 HU, as the simulated ones had: above, what is brighter is a vessel.
+    """
     if not one.mask.any():
         return False
     above = float(np.median(canvas[one.mask])) - level
-    return above < 0.0 if one.label == "fatty" else above > 0.0 if one.label == "spared" else True
+    if one.label == "spared":
+        return above > 0.0 and level < SPARED_BELOW_HU
+    return above < 0.0 or one.label != "fatty"
 
 
 def _part(volume: Volume, scene: _Scene, chain: Sequence[Seen], words: str, *, several: bool) -> RegionPart:

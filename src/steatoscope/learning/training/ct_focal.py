@@ -7,31 +7,47 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.inference.ct_localiser import NAME
-from steatoscope.learning.inference.ct_localiser_window import CANVAS, HU_PER_UNIT, MM_PER_PIXEL, MOST_UNITS
-from steatoscope.learning.inference.detector import Detector
+from steatoscope.learning.inference.ct_localiser_window import (
+    CANVAS,
+    HU_PER_UNIT,
+    MM_PER_PIXEL,
+    MOST_UNITS,
+    window_input,
+)
+from steatoscope.learning.inference.detector import GRAPHS, Detector
 from steatoscope.learning.inference.detector_settings import DetectorSettings
 from steatoscope.learning.inference.session import session_of_bytes
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.learning.models.rcnn import LiteRCNN
 from steatoscope.learning.training.ct_focal_batches import SEGMENTS
-from steatoscope.learning.training.ct_focal_network import STEPS, train_network
+from steatoscope.learning.training.ct_focal_network import CYCLES, train_network
 from steatoscope.learning.training.ct_focal_paint import LABELS
 from steatoscope.learning.training.ct_focal_phantoms import phantom_slices
-from steatoscope.learning.training.ct_focal_pictures import detections_on, focal_pictures, operating_score
-from steatoscope.learning.training.ct_focal_slices import liver_slices
+from steatoscope.learning.training.ct_focal_pictures import (
+    FocalPicture,
+    detections_on,
+    focal_pictures,
+    operating_score,
+)
+from steatoscope.learning.training.ct_focal_slices import LiverSlice, liver_slices
 from steatoscope.learning.training.ct_focal_split import FocalSplit
+from steatoscope.learning.training.detector import DetectorTask
 from steatoscope.learning.training.detector_export import detector_settings, export_detector
+from steatoscope.learning.training.detector_rescore import Evidence, candidate_evidence, fit_weights
 from steatoscope.learning.training.pack import write_model
 from steatoscope.learning.training.segment_sources import segmentation_set
 from steatoscope.learning.training.sets import Sample
 
 VERSION = "1.0.0"
 PHANTOMS, PHANTOM_SEED, SPLIT_SEED = 16, 11, 0
-FALSE_PER_SLICE = 0.1
+FALSE_PER_SLICE = (0.1, 0.02)
+PAINTED, PLAIN = 3, 3
+TASK = DetectorTask("ct", SEGMENTS, {label: place for place, label in enumerate(SEGMENTS) if label in LABELS})
 CLAIM = "simulated truth only: regions painted into real slices and phantoms; no claim about real lesions"
 LICENCE = "CC BY-SA 4.0"
 
@@ -52,7 +68,9 @@ def train_ct_localiser(
         raise SteatoscopeError("E_SUBJECTS", path=str(data), cause="Too few volumes show an even liver.")
     simulated = phantom_slices(PHANTOMS, PHANTOM_SEED)
     network = train_network(real, simulated, seed=seed, steps=steps, out=out / "run", resume=resume, trunk=trunk)
-    model = pack_ct_localiser(network, out, split, samples, root=data, seed=seed, steps=steps or STEPS)
+    model = pack_ct_localiser(
+        network, out, split, samples, root=data, seed=seed, cycles=CYCLES if steps is None else (steps,)
+    )
     return {
         "model": model.name,
         "pictures": len(real),
@@ -70,21 +88,14 @@ def pack_ct_localiser(
     *,
     root: Path,
     seed: int,
-    steps: int,
+    cycles: Sequence[int],
     card: str | None = None,
 ) -> ModelFolder:
     """Export a trained network, find its operating point on the calibration volumes and write the model folder."""
     files = export_detector(network, CANVAS, out)
-    plain = detector_settings(
-        network,
-        kind="ct",
-        canvas=CANVAS,
-        labels={label: place for place, label in enumerate(SEGMENTS) if label in LABELS},
-        segments=SEGMENTS,
-        operating=0.0,
-        flip=False,
+    settings, volume_operating = calibrated(
+        replace(detector_settings(network, TASK), canvas=CANVAS), files, split.calibration, seed=seed
     )
-    settings = replace(plain, operating=operating_point(plain, files, split, seed=seed))
     used = {one.name for one in (*split.train, *split.calibration) if one.even}
     return write_model(
         out,
@@ -93,12 +104,18 @@ def pack_ct_localiser(
         modality="CT",
         task="lesions, focal fat and focal sparing on the liver (trained on simulated regions)",
         files=files,
-        settings={**settings.document(), "window": _window(), "truth": "simulated", "claim": CLAIM},
+        settings={
+            **settings.document(),
+            "volume_operating": volume_operating,
+            "window": _window(),
+            "truth": "simulated",
+            "claim": CLAIM,
+        },
         card=card or _card(len(used), settings.operating),
         training={
             "recipe": NAME,
             "seed": seed,
-            "steps": steps,
+            "steps": list(cycles),
             "split": "by volume: one in five held out, one in ten for the operating point, slices that look even only",
             "truth": "simulated",
             "phantoms": {"count": PHANTOMS, "seed": PHANTOM_SEED},
@@ -108,14 +125,35 @@ def pack_ct_localiser(
     )
 
 
-def operating_point(settings: DetectorSettings, files: Mapping[str, Path], split: FocalSplit, *, seed: int) -> float:
-    """The score with 0.1 false regions a slice on the calibration volumes' even slices without painted regions."""
-    graphs = (session_of_bytes(files[name].read_bytes()) for name in ("dense.onnx", "region.onnx", "mask.onnx"))
+def calibrated(
+    settings: DetectorSettings, files: Mapping[str, Path], slices: Sequence[LiverSlice], *, seed: int
+) -> tuple[DetectorSettings, float]:
+    """Settings with the evidence's weights and operating point found on the calibration volumes' even slices.
+
+    The operating point of a single slice is the score with 0.1 false regions a slice where nothing was painted; that of
+    a volume, returned beside it, has 0.02, since a volume has tens of slices.
+    """
+    graphs = [session_of_bytes(files[name].read_bytes()) for name in GRAPHS]
+    even = [one for one in slices if one.even]
+    painted = [p for more in range(PAINTED) for p in focal_pictures(even, 100 * (seed + 1) + more, painted=True)]
+    plain = [p for more in range(PLAIN) for p in focal_pictures(even, 100 * (seed + 1) + 50 + more, painted=False)]
     detector = Detector(settings, *graphs)
-    even = [one for one in split.calibration if one.even]
-    pictures = [p for more in range(2) for p in focal_pictures(even, 100 * (seed + 1) + more, painted=False)]
-    scores = [[one.score for one in detections_on(detector, picture)] for picture in pictures]
-    return round(max(operating_score(scores, FALSE_PER_SLICE), settings.score), 4)
+    parts = [part for picture in (*painted, *plain) for part in evidence_on(detector, picture)]
+    weighed = Detector(replace(settings, rescore=fit_weights(parts)), *graphs)
+    scores = [[one.score for one in detections_on(weighed, picture)] for picture in plain]
+    single, volume = (round(max(operating_score(scores, r), settings.score), 4) for r in FALSE_PER_SLICE)
+    return replace(weighed.settings, operating=single), volume
+
+
+def evidence_on(detector: Detector, picture: FocalPicture) -> list[Evidence]:
+    """What speaks for each candidate on a picture, kind by kind, and whether it hits a painted region."""
+    canvas = window_input(picture.hu, picture.level)
+    found = []
+    for place in range(len(LABELS)):
+        boxes = [one.box for one in picture.regions if one.label == place + 1]
+        wanted = np.array(boxes, dtype=np.float32).reshape(-1, 4)
+        found.append(candidate_evidence(detector, canvas, wanted, place))
+    return found
 
 
 def _window() -> dict[str, float]:

@@ -21,7 +21,8 @@ PLAN = RCNNPlan(
     anchors=((6, 11), (18, 30), (48, 80)),
     canonical=64,
 )
-STEPS, PEAK_RATE, WEIGHT_DECAY = 300, 1.5e-3, 1e-4
+CYCLES, PEAK_RATE, WEIGHT_DECAY = (180, 400), 1.5e-3, 1e-4
+CYCLE_SEEDS = 1000
 Report = Callable[[int, int, float], None]
 
 
@@ -36,15 +37,21 @@ def train_network(
     trunk: Mapping[str, Tensor] | None = None,
     report: Report | None = None,
 ) -> LiteRCNN:
-    """A network trained on painted slices; ``trunk`` is the state of a liver :class:`LiteUNet` to begin with."""
+    """A network trained on painted slices; ``trunk`` is the state of a liver :class:`LiteUNet` to begin with.
+
+    Two one-cycle schedules one after the other (warm restart; Loshchilov and Hutter 2017), each with its own pictures;
+    ``steps`` makes it one of that length. Each cycle keeps its checkpoint in its own folder of ``out``.
+    """
     torch.manual_seed(seed)
     network = LiteRCNN(PLAN, pretrained=trunk is None)
     if trunk is not None:
         take_trunk(network, trunk)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    schedule = Schedule(steps or STEPS, PEAK_RATE, weight_decay=WEIGHT_DECAY, save_every=25, seed=seed)
-    batches = FocalBatches(real, phantoms, seed)
-    fit(network, batches, detector_loss, schedule, out=out, resume=resume, report=report)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for cycle, length in enumerate(CYCLES if steps is None else (steps,)):
+        schedule = Schedule(length, PEAK_RATE, weight_decay=WEIGHT_DECAY, save_every=25, seed=seed + cycle)
+        batches = FocalBatches(real, phantoms, seed + CYCLE_SEEDS * cycle)
+        place = None if out is None else out / f"cycle{cycle}"
+        fit(network, batches, detector_loss, schedule, out=place, resume=resume, report=report)
     return network
 
 

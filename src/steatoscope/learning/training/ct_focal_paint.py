@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from steatoscope.core.image import Floats, Mask
+from steatoscope.learning.inference.ct_localiser import SPARED_BELOW_HU
 from steatoscope.learning.training.ct_focal_shapes import (
     Generator,
     geographic,
@@ -26,7 +27,6 @@ LABELS = ("lesion", "fatty", "spared")
 MOST_REGIONS = 3
 LESION_MM, FAT_MM = (5.0, 50.0), (15.0, 80.0)
 LESION_HU, FAT_HU, SPARED_HU, CYST_HU = (15.0, 70.0), (10.0, 60.0), (10.0, 40.0), (0.0, 15.0)
-SPARED_BELOW_HU = 60.0
 LEAST_CONTRAST = 12.0
 LEAST_VISIBLE = 8.0
 LEAST_AREA = 16

@@ -69,8 +69,8 @@ def largest_blob(hu: NDArray[np.generic], liver: Mask) -> float:
     """Area in mm2 (pixels of the window) of the largest compact dark blob in a liver, away from its rim; 0 for none.
 
     The slice is smoothed within the liver and compared with its wide surroundings in robust standard deviations, but
-    30 HU are always enough; blobs that fill less than half of the ellipse of their moments (fissures, rows of vessels)
-    do not count.
+    30 HU are always enough; blobs that fill less than half of the ellipse of their moments (what branches) do not
+    count.
     """
     values = np.asarray(hu, dtype=np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (RIM_PIXELS, RIM_PIXELS))
