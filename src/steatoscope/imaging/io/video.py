@@ -95,8 +95,9 @@ def _decode(path: Path, options: ReadOptions) -> tuple[_Thinning, float | None]:
 def quiet_opencv() -> ModuleType:
     """OpenCV with its own and FFmpeg's messages silenced; FFmpeg reads its level once, at the first clip."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    return importlib.import_module("cv2")
+    opencv = importlib.import_module("cv2")
+    opencv.utils.logging.setLogLevel(opencv.utils.logging.LOG_LEVEL_SILENT)
+    return opencv
 
 
 def _frames(capture: Any, width: int, height: int) -> Iterator[NDArray[np.uint8]]:
