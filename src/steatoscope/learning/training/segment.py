@@ -22,7 +22,7 @@ from steatoscope.learning.training.segment_sources import box_pictures, box_reco
 from steatoscope.learning.training.sets import TrainingSet
 
 CLASSES: Mapping[Kind, tuple[str, ...]] = {"us": US_CLASSES, "ct": ("liver",), "mr": ("liver",)}
-STEPS: Mapping[Kind, int] = {"us": 350, "ct": 1100, "mr": 450}
+STEPS: Mapping[Kind, int] = {"us": 350, "ct": 1100, "mr": 900}
 PEAK_RATE, WEIGHT_DECAY = 2e-3, 1e-4
 VERSION = "1.0.0"
 TASKS: Mapping[Kind, str] = {
