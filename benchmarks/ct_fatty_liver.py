@@ -20,7 +20,7 @@ from steatoscope.core.geometry import Geometry
 from steatoscope.core.image import CTScan, Volume
 from steatoscope.imaging.io.load import ReadOptions, load_study
 from steatoscope.learning.catalogue import open_model
-from steatoscope.learning.inference.ct_segmenter import segment_ct
+from steatoscope.learning.inference.liver_segmenter import segment_liver
 from steatoscope.science.metrics.overlap import dice
 
 LIVER_LABEL = 5
@@ -33,7 +33,7 @@ def reference_mask(path: Path, *, mirrored_rows: bool = False) -> NDArray[np.boo
 
 
 def row(name: str, hu: NDArray[np.float32], geometry: Geometry, reference: NDArray[np.bool_]) -> None:
-    found = segment_ct(Volume(hu, geometry, "HU"), open_model("ct-segmenter")).mask
+    found = segment_liver(Volume(hu, geometry, "HU"), open_model("ct-segmenter")).mask
     if found is None:
         print(f"| {name} | 0 | nothing found | {np.median(hu[reference]):.1f} |")
         return

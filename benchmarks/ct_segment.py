@@ -25,7 +25,7 @@ from steatoscope.imaging.io.load import load_study
 from steatoscope.imaging.io.options import ReadOptions
 from steatoscope.imaging.io.write import write_nifti
 from steatoscope.imaging.phantoms.ct import simulate_ct
-from steatoscope.learning.inference.ct_segmenter import segment_ct
+from steatoscope.learning.inference.liver_segmenter import segment_liver
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.science.segment.ct import find_ct_organs
 
@@ -62,8 +62,8 @@ def main() -> None:
         assert model is not None
         figures: dict[str, object] = {
             "shape": volume.data.shape,
-            "network, first": timed(lambda: segment_ct(volume, model)),
-            "network, warm": timed(lambda: segment_ct(volume, model)),
+            "network, first": timed(lambda: segment_liver(volume, model)),
+            "network, warm": timed(lambda: segment_liver(volume, model)),
             "classical finder": timed(lambda: find_ct_organs(volume)),
         }
         options = AnalyseOptions(modality="CT")

@@ -45,10 +45,10 @@ class NetworkCT:
 
     def __call__(self, volume: Volume) -> Organs:
         """Organs of a volume in HU."""
-        from steatoscope.learning.inference.ct_segmenter import segment_ct
+        from steatoscope.learning.inference.liver_segmenter import segment_liver
         from steatoscope.science.segment.ct import find_ct_organs
 
-        return ct_organs(volume, lambda seen: segment_ct(seen, self.model), find_ct_organs(volume), self.model)
+        return ct_organs(volume, lambda seen: segment_liver(seen, self.model), find_ct_organs(volume), self.model)
 
 
 def ct_organs(volume: Volume, find: Find, classical: CTOrgans, model: ModelFolder) -> Organs:

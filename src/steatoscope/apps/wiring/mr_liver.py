@@ -33,10 +33,10 @@ class NetworkMR:
 
     def __call__(self, anatomy: Volume, pdff: Volume | None) -> Organs:
         """The liver on a magnitude volume, with the fat map (percent) where there is one."""
-        from steatoscope.learning.inference.mr_segmenter import segment_mr
+        from steatoscope.learning.inference.liver_segmenter import segment_liver
         from steatoscope.science.segment.mr import find_mr_liver
 
-        return mr_organs(anatomy, segment_mr(anatomy, self.model), find_mr_liver(anatomy, pdff), self.model)
+        return mr_organs(anatomy, segment_liver(anatomy, self.model), find_mr_liver(anatomy, pdff), self.model)
 
 
 def mr_organs(anatomy: Volume, found: FoundOrgan, classical: MRLiver, model: ModelFolder) -> Organs:

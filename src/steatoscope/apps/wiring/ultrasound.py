@@ -67,15 +67,22 @@ def _heat(answer: USFatPrediction) -> NDArray[np.float32] | None:
     """A view's map with NaN where the model does not look; None for views that were left out."""
     if answer.out_of_distribution:
         return None
-    return np.where(answer.heatmap == 0.0, np.nan, answer.heatmap).astype(np.float32)
+    return heat_of(answer.heatmap)
+
+
+def heat_of(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A map with NaN where the model does not look."""
+    return np.where(heatmap == 0.0, np.nan, heatmap).astype(np.float32)
+
+
+def mean_interval(intervals: Sequence[Interval]) -> Interval:
+    """The mean of the views' bounds, at the level of the first."""
+    low, high = (float(value) for value in np.mean([(one.low, one.high) for one in intervals], axis=0))
+    return Interval(low, high, intervals[0].level)
 
 
 def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEstimate:
-    interval = Interval(
-        float(np.mean([a.interval.low for a in answers])),
-        float(np.mean([a.interval.high for a in answers])),
-        answers[0].interval.level,
-    )
+    interval = mean_interval([a.interval for a in answers])
     value = float(np.mean([a.value_percent for a in answers]))
     grades = model.grades(value, unusual=any(a.unusual for a in answers))
     return FatEstimate(

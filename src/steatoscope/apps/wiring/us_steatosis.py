@@ -8,11 +8,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steatoscope.apps.wiring.ultrasound import MOST_CONTRIBUTIONS, STATISTIC
+from steatoscope.apps.wiring.ultrasound import MOST_CONTRIBUTIONS, STATISTIC, heat_of, mean_interval
 from steatoscope.core.errors import QualityCode, warning
-from steatoscope.core.measurement import Interval, Measurement, Quality
+from steatoscope.core.measurement import Measurement, Quality
 from steatoscope.core.report import Contribution, SteatosisPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
@@ -66,11 +65,7 @@ def estimate(model: SteatosisModel, answers: Sequence[SteatosisPrediction]) -> F
     """The patient's fat from the views' answers: means of values, bounds and grade probabilities."""
     from steatoscope.learning.inference.us_steatosis_judge import grade_set
 
-    interval = Interval(
-        float(np.mean([a.interval.low for a in answers])),
-        float(np.mean([a.interval.high for a in answers])),
-        answers[0].interval.level,
-    )
+    interval = mean_interval([a.interval for a in answers])
     value = float(np.mean([a.value_percent for a in answers]))
     kidney = any(a.kidney_in_view for a in answers)
     grades = {
@@ -107,11 +102,6 @@ def view_reading(answer: SteatosisPrediction) -> ViewReading:
         sites=tuple(_sites(answer)),
         kidney=answer.kidney_in_view,
     )
-
-
-def heat_of(heatmap: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A map with NaN where the model does not look."""
-    return np.where(heatmap == 0.0, np.nan, heatmap).astype(np.float32)
 
 
 def hepatorenal(answer: SteatosisPrediction) -> tuple[Measurement, ...]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.learning.evaluation.segmentation_scores import dice_of
 from steatoscope.learning.inference.boxes import overlaps
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
@@ -95,13 +96,7 @@ def summarise_masses(results: Sequence[ImageResult], *, resamples: int = RESAMPL
     table = _Table.of(results)
     groups = [result.group for result in results]
     spans = bootstrap_intervals(table.figures, groups, resamples=resamples)
-    summary: dict[str, Any] = {}
-    for name, value in table.figures(np.arange(len(results))).items():
-        if math.isfinite(value):
-            summary[name] = value
-            if name in spans:
-                summary[f"{name}_ci"] = [spans[name].low, spans[name].high]
-    return summary
+    return with_intervals(table.figures(np.arange(len(results))), spans)
 
 
 def froc(results: Sequence[ImageResult], rates: Sequence[float]) -> Mapping[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.learning.inference.us_steatosis_judge import GRADES, LIMITS, grade_index
 from steatoscope.science.metrics.classification import (
     accuracy,
@@ -56,13 +57,7 @@ def scored(answers: Answers, fat: Values, seed: int = 0, resamples: int = RESAMP
     spans = bootstrap_intervals(
         lambda rows: _figures(answers, fat, rows), np.arange(fat.size), seed=seed, resamples=resamples
     )
-    result: dict[str, Any] = {}
-    for name, value in found.items():
-        if math.isfinite(value):
-            result[name] = round(value, 4)
-            if name in spans:
-                result[f"{name}_ci"] = [round(spans[name].low, 4), round(spans[name].high, 4)]
-    return result
+    return with_intervals(found, spans, digits=4)
 
 
 def paired(first: Answers, second: Answers, fat: Values, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
@@ -76,13 +71,7 @@ def paired(first: Answers, second: Answers, fat: Values, seed: int = 0, resample
         bootstrap_intervals(gaps, np.arange(fat.size), seed=seed, resamples=resamples),
         gaps(np.arange(fat.size)),
     )
-    result: dict[str, Any] = {}
-    for name, value in found.items():
-        if math.isfinite(value):
-            result[name] = round(value, 4)
-            if name in spans:
-                result[f"{name}_ci"] = [round(spans[name].low, 4), round(spans[name].high, 4)]
-    return result
+    return with_intervals(found, spans, digits=4)
 
 
 def spearman(one: Values, other: Values) -> float:

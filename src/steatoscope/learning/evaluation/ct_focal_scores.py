@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.learning.evaluation.aul_scores import average_precision, hits_of, recall_at
+from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
 KINDS: Final = ("lesion", "fatty", "spared")
@@ -48,13 +49,7 @@ def summarise_regions(results: Sequence[SliceResult], *, resamples: int = RESAMP
         raise ValueError("no slice to summarise")
     table = _Table.of(results)
     spans = bootstrap_intervals(table.figures, [one.volume for one in results], resamples=resamples)
-    summary: dict[str, Any] = {}
-    for name, value in table.figures(np.arange(len(results))).items():
-        if math.isfinite(value):
-            summary[name] = value
-            if name in spans:
-                summary[f"{name}_ci"] = [spans[name].low, spans[name].high]
-    return summary
+    return with_intervals(table.figures(np.arange(len(results))), spans)
 
 
 def strata(results: Sequence[SliceResult], by: str, *, resamples: int = RESAMPLES) -> list[dict[str, Any]]:

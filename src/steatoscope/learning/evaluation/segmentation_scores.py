@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.image import Floats, Mask
+from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.science.metrics.overlap import boolean_pair
 from steatoscope.science.metrics.surface import surface_distances
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
@@ -80,13 +81,7 @@ def summarise(scores: Sequence[Score], *, resamples: int = _RESAMPLES) -> dict[s
         raise ValueError("no case to summarise")
     table = _Counts.of(scores)
     spans = bootstrap_intervals(table.figures, table.names, resamples=resamples)
-    result: dict[str, Any] = {}
-    for name, value in table.figures(np.arange(len(table.names))).items():
-        if math.isfinite(value):
-            result[name] = value
-            if name in spans:
-                result[f"{name}_ci"] = [spans[name].low, spans[name].high]
-    return result | {"dice_worst": float(table.dice.min())}
+    return with_intervals(table.figures(np.arange(len(table.names))), spans) | {"dice_worst": float(table.dice.min())}
 
 
 def case_rows(scores: Sequence[Score], row: str) -> list[dict[str, Any]]:

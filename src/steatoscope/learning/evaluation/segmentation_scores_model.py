@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,7 +11,6 @@ from steatoscope.core.image import Mask, Volume
 from steatoscope.learning.evaluation.segmentation_scores_run import FindSlices, FindVolume
 
 if TYPE_CHECKING:
-    from steatoscope.learning.inference.organ_volume import FoundOrgan
     from steatoscope.learning.inference.slices import SliceSegmenter
     from steatoscope.learning.model_folder import ModelFolder
 
@@ -36,15 +34,12 @@ def finder_of(segmenter: SliceSegmenter) -> FindSlices:
 
 def ct_volume_finder(model: ModelFolder) -> FindVolume:
     """The liver of a CT volume as ``analyze`` finds it, with its 3-D consistency; raises UsageError as above."""
-    from steatoscope.learning.inference.ct_segmenter import segment_ct
+    from steatoscope.learning.inference.liver_segmenter import segment_liver
 
     _check(model)
-    return _masks_only(segment_ct, model)
 
-
-def _masks_only(segment: Callable[[Volume, ModelFolder], FoundOrgan], model: ModelFolder) -> FindVolume:
     def find(volume: Volume) -> Mask:
-        mask = segment(volume, model).mask
+        mask = segment_liver(volume, model).mask
         return np.zeros(volume.data.shape, dtype=np.bool_) if mask is None else mask
 
     return find

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from steatoscope.core.image import Floats
 from steatoscope.learning.inference.boxes import Boxes, clipped, overlaps
+from steatoscope.learning.inference.slices import sigmoid
 
 EVIDENCE = (
     "box score, logit",
@@ -57,8 +58,7 @@ def evidence(probability: NDArray[np.floating], boxes: Boxes, segment: Floats, o
 
 def rescored(features: NDArray[np.floating], weights: Sequence[float]) -> NDArray[np.float32]:
     """Probabilities (n,) by a logistic model of features (n, k); ``weights`` are k and the intercept."""
-    logit = features @ np.asarray(weights[:-1], dtype=np.float64) + weights[-1]
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logit, -30.0, 30.0))), dtype=np.float32)
+    return sigmoid(features @ np.asarray(weights[:-1], dtype=np.float64) + weights[-1])
 
 
 def components(probability: Floats, limit: float) -> Boxes:

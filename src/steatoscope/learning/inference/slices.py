@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from steatoscope.core.image import Floats, Mask
 from steatoscope.learning.inference.prepare import Kind, Prepared, network_input, prepare_ct, prepare_mr, prepare_us
 from steatoscope.learning.inference.session import OnnxSession, session
+from steatoscope.learning.inference.sliding import with_flip
 from steatoscope.learning.model_folder import ModelFolder
 
 CHUNK = 4
@@ -63,13 +64,13 @@ class SliceSegmenter:
         return np.concatenate(found)
 
     def _of_inputs(self, inputs: Floats) -> Floats:
-        straight = sigmoid(self.logits(inputs))
-        if not self.mirrored:
-            return straight
-        other = sigmoid(self.logits(np.ascontiguousarray(inputs[..., ::-1])))[..., ::-1]
-        return np.asarray((straight + other) / 2.0, dtype=np.float32)
+        predict = with_flip(self._once) if self.mirrored else self._once
+        return np.asarray(predict(inputs), dtype=np.float32)
+
+    def _once(self, inputs: Floats) -> Floats:
+        return sigmoid(self.logits(inputs))
 
 
-def sigmoid(logits: Floats) -> Floats:
+def sigmoid(logits: NDArray[np.floating]) -> Floats:
     """Probabilities of logits of any shape."""
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0))), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The liver on CT by the shipped network: enhanced or not, down to negative HU."""
+"""The liver on a CT or MR volume by a shipped network; CT enhanced or not, down to negative HU."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from steatoscope.learning.inference.organ_volume import FoundOrgan, find_organ
 from steatoscope.learning.inference.slices import SliceSegmenter
 from steatoscope.learning.model_folder import ModelFolder
 
-NAME = "ct-segmenter"
 LEAST_ML = 20.0
 
 
-def segment_ct(volume: Volume, model: ModelFolder) -> FoundOrgan:
-    """The liver's mask (slices, rows, columns) on a volume in HU; less than 20 mL counts as none."""
+def segment_liver(volume: Volume, model: ModelFolder) -> FoundOrgan:
+    """The liver's mask (slices, rows, columns) on a volume in HU, or in any unit for MR magnitude.
+
+    Less than 20 mL counts as none, but for a single slice.
+    """
     segmenter = SliceSegmenter.open(model)
     return find_organ(
         np.asarray(volume.data, dtype=np.float32),
