@@ -1,0 +1,45 @@
+"""What a request may use: the installation behind the application, and who asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from flask import current_app, g, request
+
+from steatoscope.apps.wiring.service import Service
+from steatoscope.service.access.rights import Right
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: a signed-in person, a token, or nobody (``user_id`` None)."""
+
+    user_id: str | None = None
+    name: str = ""
+    roles: tuple[str, ...] = ()
+    rights: frozenset[Right] = frozenset()
+    via: Literal["nobody", "session", "token"] = "nobody"
+    session_id: str | None = None
+
+    def may(self, right: Right) -> bool:
+        """Whether this right is held."""
+        return right in self.rights
+
+
+NOBODY = Principal()
+
+
+def service() -> Service:
+    """The installation behind the current application."""
+    return cast(Service, current_app.extensions["steatoscope"])
+
+
+def principal() -> Principal:
+    """Who sends the current request."""
+    return cast(Principal, g.get("principal", NOBODY))
+
+
+def wants_json() -> bool:
+    """Whether the answer to this request is for a program: the API, or a page's own script."""
+    return request.path.startswith("/api/") or request.accept_mimetypes.best == "application/json"

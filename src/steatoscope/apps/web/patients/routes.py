@@ -1,0 +1,9 @@
+"""Routes of patients."""
+
+from __future__ import annotations
+
+from flask_openapi3 import OpenAPI
+
+
+def register(app: OpenAPI) -> None:
+    """Add the routes to the application."""

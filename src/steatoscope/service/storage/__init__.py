@@ -1,0 +1,1 @@
+"""The database and the content-addressed files: tables, migrations, repositories, backup and consistency."""

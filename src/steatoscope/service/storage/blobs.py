@@ -1,0 +1,113 @@
+"""Files by the SHA-256 of their content: written once, never changed, shared by all that have the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+_CHUNK = 1024 * 1024
+
+
+class BlobStore(Protocol):
+    """A store of contents by hash."""
+
+    def put_file(self, path: Path) -> tuple[str, int]:
+        """Store the content of a file; returns (sha256, size)."""
+
+    def put_bytes(self, content: bytes) -> tuple[str, int]:
+        """Store some bytes; returns (sha256, size)."""
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a content for reading; raises KeyError where it is not there."""
+
+    def exists(self, sha256: str) -> bool:
+        """Whether a content is there."""
+
+    def fetch(self, sha256: str, target: Path) -> None:
+        """Put a content at a path (by a hard link or a copy); raises KeyError where it is not there."""
+
+    def delete(self, sha256: str) -> None:
+        """Remove a content; nothing happens where it is not there."""
+
+    def all(self) -> Iterator[str]:
+        """Every hash in the store."""
+
+
+class FolderBlobs:
+    """A folder of contents: ``ab/cdef...``; each is written aside, flushed to disk and moved into place."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha256: str) -> Path:
+        """Where a content lies; raises ValueError for anything but a SHA-256 in lower-case hexadecimal."""
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError(f"{sha256!r} is no SHA-256")
+        return self.root / sha256[:2] / sha256[2:]
+
+    def put_file(self, path: Path) -> tuple[str, int]:
+        """Store the content of a file; returns (sha256, size)."""
+        with path.open("rb") as source:
+            return self._put(iter(lambda: source.read(_CHUNK), b""))
+
+    def put_bytes(self, content: bytes) -> tuple[str, int]:
+        """Store some bytes; returns (sha256, size)."""
+        return self._put(iter([content]))
+
+    def _put(self, chunks: Iterator[bytes]) -> tuple[str, int]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        digest, size = hashlib.sha256(), 0
+        handle, name = tempfile.mkstemp(prefix=".new-", dir=self.root)
+        try:
+            with os.fdopen(handle, "wb") as target:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    size += len(chunk)
+                    target.write(chunk)
+                target.flush()
+                os.fsync(target.fileno())
+            final = self.path(digest.hexdigest())
+            final.parent.mkdir(exist_ok=True)
+            os.replace(name, final)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return digest.hexdigest(), size
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a content for reading; raises KeyError where it is not there."""
+        try:
+            return self.path(sha256).open("rb")
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+
+    def exists(self, sha256: str) -> bool:
+        """Whether a content is there."""
+        return self.path(sha256).is_file()
+
+    def fetch(self, sha256: str, target: Path) -> None:
+        """Copy a content to a path; raises KeyError where it is not there."""
+        with self.open(sha256) as source, target.open("wb") as sink:
+            while chunk := source.read(_CHUNK):
+                sink.write(chunk)
+
+    def delete(self, sha256: str) -> None:
+        """Remove a content; nothing happens where it is not there."""
+        self.path(sha256).unlink(missing_ok=True)
+
+    def all(self) -> Iterator[str]:
+        """Every hash in the store."""
+        if not self.root.is_dir():
+            return
+        for folder in sorted(self.root.iterdir()):
+            if folder.is_dir() and len(folder.name) == 2:
+                yield from sorted(folder.name + file.name for file in folder.iterdir())
+
+
+def open_blobs(url: str) -> BlobStore:
+    """The store behind a folder or a URL."""
+    return FolderBlobs(Path(url.removeprefix("file://")))
