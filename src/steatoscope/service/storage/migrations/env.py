@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
@@ -10,7 +12,7 @@ from steatoscope.service.storage.database import make_engine
 from steatoscope.service.storage.tables import Base
 
 
-def _plain(kind: str, item: object, _context: AutogenContext) -> str | bool:
+def _plain(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
     """Migrations name plain database types, so that they never change with the code."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
 
