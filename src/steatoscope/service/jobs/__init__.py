@@ -1,1 +1,1 @@
-"""Durable jobs: the port to the job table, the worker's loop, the supervisor of local workers, the Celery adapter."""
+"""Workers of the durable queue: a minder that holds the lease, a warm child that analyses, and their supervisor."""
