@@ -60,6 +60,8 @@ def _outcome(study: Study, findings: Findings, options: AnalyseOptions, tracker:
         masks=findings.masks,
         maps=findings.maps,
         manifest=_manifest(study, options, report.provenance.report_digest, findings),
+        study=study,
+        views=findings.views,
     )
 
 

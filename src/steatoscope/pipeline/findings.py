@@ -21,7 +21,7 @@ from steatoscope.core.report import (
     SegmentationPart,
     SteatosisPart,
 )
-from steatoscope.pipeline.outcome import Picture
+from steatoscope.pipeline.outcome import Picture, ViewFindings
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Findings:
     explanation: ExplanationPart | None = None
     models: tuple[ModelPart, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    views: tuple[ViewFindings, ...] = ()
     geometry: Geometry | None = None
     masks: Mapping[str, Mask] = field(default_factory=dict)
     maps: Mapping[str, Volume] = field(default_factory=dict)

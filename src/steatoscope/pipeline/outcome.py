@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.geometry import Geometry
-from steatoscope.core.image import Mask, Volume
-from steatoscope.core.report import Report
+from steatoscope.core.image import Mask, Study, Volume
+from steatoscope.core.report import RegionPart, Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,35 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
+class ViewFindings:
+    """What was found on one ultrasound view, for all of its frames: masks of shape (rows, columns).
+
+    ``view`` is its place among the scan's views, ``frames`` the frame numbers that outlines and map stand for, ``area``
+    the scan sector. ``outlined`` tells that ``liver`` was found and is not the sector in its place. ``focal`` has masks
+    by frame number, ``sites`` (frame number, name, box) where values were read.
+    """
+
+    view: int
+    frames: tuple[int, ...]
+    area: Mask
+    outlined: bool
+    liver: Mask | None = None
+    kidney: Mask | None = None
+    heat: NDArray[np.float32] | None = None
+    heat_title: str = ""
+    heat_range: tuple[float, float] = (-5.0, 5.0)
+    regions: tuple[RegionPart, ...] = ()
+    focal: Mapping[int, Mask] = field(default_factory=dict)
+    sites: tuple[tuple[int, str, tuple[int, int, int, int]], ...] = ()
+    shown: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class Outcome:
-    """The result of one analysis; ``masks`` are in the space of ``geometry``, ``maps`` are volumes with units."""
+    """The result of one analysis; ``masks`` are in the space of ``geometry``, ``maps`` are volumes with units.
+
+    ``study`` is the scan as it was measured, ``views`` what was found on each ultrasound view.
+    """
 
     report: Report
     pictures: tuple[Picture, ...]
@@ -51,3 +78,5 @@ class Outcome:
     masks: Mapping[str, Mask] = field(default_factory=dict)
     maps: Mapping[str, Volume] = field(default_factory=dict)
     manifest: Mapping[str, Any] = field(default_factory=dict)
+    study: Study | None = None
+    views: tuple[ViewFindings, ...] = ()

@@ -49,7 +49,7 @@ class PreparedView:
     """One ultrasound view ready to be read: chosen frames (frames, rows, columns) uint8 and the tissue sector.
 
     ``tissue`` is the sector without burned-in marks; ``chosen`` are the frame numbers in the original clip. A grader
-    must read the view without a kidney where ``without_kidney`` is set.
+    must read the view without a kidney where ``without_kidney`` is set. ``number`` is the view's place in the scan.
     """
 
     name: str | None
@@ -59,6 +59,7 @@ class PreparedView:
     pixel_mm: tuple[float, float] | None
     chosen: tuple[int, ...]
     without_kidney: bool = False
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

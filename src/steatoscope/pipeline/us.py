@@ -17,7 +17,7 @@ from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, Ports, PreparedView, UltrasoundReading
 from steatoscope.pipeline.progress import Tracker
 from steatoscope.pipeline.us_kidney import checked_kidneys
-from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation
+from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation, view_findings
 from steatoscope.pipeline.us_views import prepare_view
 from steatoscope.science.quantify.us_quantify import measure_us
 
@@ -38,7 +38,7 @@ def analyse_us(study: Study, scan: USScan, options: AnalyseOptions, ports: Ports
     """Findings on one patient's ultrasound; colour overlays are left out, foreign images refused."""
     with tracker.stage("prepare"):
         prepared = [prepare_view(view) for view in scan.views]
-        views = tuple(view for view, _ in prepared if view is not None)
+        views = tuple(replace(view, number=k) for k, (view, _) in enumerate(prepared) if view is not None)
         notes = tuple(note for _, found in prepared for note in found)
     with tracker.stage("segment"):
         organs = tuple(ports.us_segmenter(view) for view in views)
@@ -124,6 +124,7 @@ def _findings(case: _USCase, values: tuple[Measurement, ...]) -> Findings:
         explanation=_explanation(accepted) if accepted else None,
         models=_models(case),
         pictures=pictures(shown),
+        views=view_findings(shown),
         geometry=None,
         masks=mask_files(shown),
         config={"frames": {view.name or str(k): list(view.chosen) for k, view in enumerate(case.views)}},

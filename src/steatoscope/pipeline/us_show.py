@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from steatoscope.core.image import Mask
 from steatoscope.core.report import SegmentationPart, SegmentPart
-from steatoscope.pipeline.outcome import Picture
+from steatoscope.pipeline.outcome import Picture, ViewFindings
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, PreparedView, ViewReading
 
 HEAT_TITLE = "Where the estimate comes from, points of fat"
@@ -102,6 +102,32 @@ def _picture(shown: ShownView) -> Picture:
         boxes=tuple((region.kind, region.box[:4], region.score) for region in regions),
         sites=sites,
         pixel_aspect=rows / columns,
+    )
+
+
+def view_findings(views: Sequence[ShownView]) -> tuple[ViewFindings, ...]:
+    """What was found on every view, for a viewer of all of its frames."""
+    return tuple(_view_findings(shown) for shown in views)
+
+
+def _view_findings(shown: ShownView) -> ViewFindings:
+    view, organs, reading = shown.view, shown.organs, shown.reading
+    heat = None if reading is None else reading.heat
+    sites = () if reading is None else reading.sites
+    return ViewFindings(
+        view=view.number,
+        frames=view.chosen,
+        area=view.sector.mask,
+        outlined=organs.method != SECTOR_METHOD,
+        liver=None if organs.liver is None else organs.liver[0],
+        kidney=None if organs.kidney is None else organs.kidney[0],
+        heat=heat,
+        heat_title=HEAT_TITLE,
+        heat_range=symmetric_range(heat),
+        regions=shown.focal.regions,
+        focal=shown.focal.masks,
+        sites=tuple((view.chosen[site.frame], site.name, site.box) for site in sites),
+        shown=view.chosen[shown.frame],
     )
 
 
