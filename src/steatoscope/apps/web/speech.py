@@ -1,13 +1,91 @@
-"""Languages of the pages."""
+"""Languages of the pages: which one a request gets, and the words of the catalogues in it.
+
+English is the source. Texts that are data (errors, warnings, stages, roles) are translated where they are shown, by
+their English words, so that programs always get one language.
+"""
 
 from __future__ import annotations
 
-from flask import Flask
-from flask_babel import Babel
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
 
+from flask import Flask, Response, abort, request, url_for
+from flask_babel import Babel, get_locale, gettext
+
+from steatoscope.apps.web.context import principal
+from steatoscope.apps.web.guard import public
+from steatoscope.apps.web.names import GRADES, ROLES, SCALES, STAGES, STATES
+from steatoscope.core.errors import WARNINGS
+
+LANGUAGES: Final = (("en", "English"), ("de", "Deutsch"))
+LANGUAGE_COOKIE: Final = "steatoscope-language"
+TRANSLATIONS: Final = Path(__file__).parent / "translations"
 babel = Babel()
 
 
 def register_languages(app: Flask) -> None:
-    """Choose the language of each request."""
-    babel.init_app(app)
+    """Choose the language of each request; add the filters that speak it, and the catalogue for scripts."""
+    babel.init_app(app, locale_selector=chosen_language)
+    filters = app.jinja_env.filters
+    filters["spoken"] = spoken
+    for name, words in {
+        "role_name": ROLES, "state_name": STATES, "grade_name": GRADES, "stage_name": STAGES, "scale_name": SCALES,
+    }.items():  # fmt: skip
+        filters[name] = lambda key, words=words: gettext(words[key]) if key in words else (key or "")
+    app.add_url_rule("/speech/<language>.json", "speech", public(_catalogue))
+    app.context_processor(_language_of_page)
+
+
+def chosen_language() -> str:
+    """The account's language, else the cookie's, else the best that the browser accepts, else English."""
+    known = [code for code, _words in LANGUAGES]
+    for wish in (principal().language, request.cookies.get(LANGUAGE_COOKIE, "")):
+        if wish in known:
+            return wish
+    return request.accept_languages.best_match(known) or known[0]
+
+
+def language() -> str:
+    """The language of the current page, as a code."""
+    return str(get_locale() or "en").split("_", maxsplit=1)[0]
+
+
+def spoken(text: str | None) -> str:
+    """A text of a catalogue in the language of the page; a detail after the standard words is kept as it is."""
+    if not text:
+        return ""
+    translated = str(gettext(text))
+    if translated != text:
+        return translated
+    for words in WARNINGS.values():
+        if text.startswith(words):
+            return f"{gettext(words)}{text[len(words) :]}"
+    return text
+
+
+def _language_of_page() -> dict[str, object]:
+    code = language()
+    address = "" if code == "en" else url_for("speech", language=code, v=_script_words(code)[1][:12])
+    return {"language": code, "languages": LANGUAGES, "catalogue_address": address}
+
+
+@lru_cache(maxsize=8)
+def _script_words(language: str) -> tuple[str, str]:
+    """The catalogue of scripts as JSON, and its digest."""
+    path = TRANSLATIONS / language / "scripts.json"
+    content = path.read_text(encoding="utf-8") if path.is_file() else json.dumps({})
+    return content, hashlib.sha256(content.encode()).hexdigest()
+
+
+def _catalogue(language: str) -> Response:
+    if language not in {code for code, _words in LANGUAGES}:
+        abort(404)
+    content, digest = _script_words(language)
+    response = Response(content, mimetype="application/json")
+    response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.set_etag(digest)
+    response.make_conditional(request)
+    return response

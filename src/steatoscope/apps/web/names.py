@@ -1,0 +1,49 @@
+"""English names of roles, states, grades, stages and scales; pages translate them where they show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"viewer": "Viewer", "clinician": "Clinician", "researcher": "Researcher", "admin": "Administrator"}
+)
+STATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "queued": "Waiting",
+        "running": "In analysis",
+        "done": "Finished",
+        "failed": "Failed",
+        "refused": "Measured, value refused",
+        "cancelled": "Cancelled",
+    }
+)
+GRADES: Final[Mapping[str, str]] = MappingProxyType(
+    {"normal": "Normal", "mild": "Mild", "moderate": "Moderate", "severe": "Severe"}
+)
+STAGES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "read": "Reading the files",
+        "check": "Checking that the scan can be measured",
+        "prepare": "Preparing the images",
+        "segment": "Finding the liver",
+        "localise": "Finding fatty areas",
+        "measure": "Measuring",
+        "grade": "Grading",
+        "compare": "Comparing with healthy livers and earlier studies",
+        "explain": "Explaining the result",
+        "report": "Writing the report",
+        "store": "Storing the results",
+    }
+)
+SCALES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "histology": "share of fatty cells (histology scale)",
+        "pdff": "proton density fat fraction",
+        "mrs_pdff": "proton density fat fraction by spectroscopy",
+        "dixon_sff": "signal fat fraction (two-point Dixon)",
+        "ct_pdff_equiv": "fat fraction from CT",
+        "us_model": "ultrasound model",
+    }
+)
