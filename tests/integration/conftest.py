@@ -1,0 +1,5 @@
+"""Fixtures of tests with servers and browsers."""
+
+from browser import browser_page, chromium
+
+__all__ = ["browser_page", "chromium"]
