@@ -5,15 +5,28 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 _CHUNK = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class BlobFacts:
+    """What a store knows of a content without reading it."""
+
+    size: int
+    stored_at: datetime
+
+
 class BlobStore(Protocol):
-    """A store of contents by hash."""
+    """A store of contents by hash. Storing a content again makes it new again: it is safe from the collection of
+    garbage for the time of grace, so store first, then commit the rows that use it.
+    """
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store the content of a file; returns (sha256, size)."""
@@ -32,6 +45,12 @@ class BlobStore(Protocol):
 
     def delete(self, sha256: str) -> None:
         """Remove a content; nothing happens where it is not there."""
+
+    def delete_unless_newer(self, sha256: str, moment: datetime) -> bool:
+        """Remove a content unless it was stored (again) after a moment; True where it was removed."""
+
+    def facts(self, sha256: str) -> BlobFacts:
+        """Size of a content and when it was last stored; raises KeyError where it is not there."""
 
     def all(self) -> Iterator[str]:
         """Every hash in the store."""
@@ -99,6 +118,31 @@ class FolderBlobs:
         """Remove a content; nothing happens where it is not there."""
         self.path(sha256).unlink(missing_ok=True)
 
+    def delete_unless_newer(self, sha256: str, moment: datetime) -> bool:
+        """Remove a content unless it was stored (again) after a moment; True where it was removed.
+
+        The file is first moved aside, so that one that is stored in between is seen, and put back.
+        """
+        path = self.path(sha256)
+        aside = self.root / f".gone-{sha256}-{uuid.uuid4().hex}"
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        if _moment(aside.stat().st_mtime) > moment:
+            aside.replace(path)
+            return False
+        aside.unlink()
+        return True
+
+    def facts(self, sha256: str) -> BlobFacts:
+        """Size of a content and when it was last stored; raises KeyError where it is not there."""
+        try:
+            status = self.path(sha256).stat()
+        except FileNotFoundError:
+            raise KeyError(sha256) from None
+        return BlobFacts(status.st_size, _moment(status.st_mtime))
+
     def all(self) -> Iterator[str]:
         """Every hash in the store."""
         if not self.root.is_dir():
@@ -106,6 +150,10 @@ class FolderBlobs:
         for folder in sorted(self.root.iterdir()):
             if folder.is_dir() and len(folder.name) == 2:
                 yield from sorted(folder.name + file.name for file in folder.iterdir())
+
+
+def _moment(stamp: float) -> datetime:
+    return datetime.fromtimestamp(stamp, UTC)
 
 
 def open_blobs(url: str) -> BlobStore:

@@ -67,3 +67,8 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+
+
+def is_writing(session: Session) -> bool:
+    """Whether a session came from ``writing()``: only then may a look-up also note that it took place."""
+    return bool(session.get_bind().get_execution_options().get("writes", False))
