@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "phantom": ("steatoscope.apps.cli.phantom:phantom", "Write a simulated study with known fat."),
     "schema": ("steatoscope.apps.cli.schema:schema", "Print the JSON Schemas."),
     "train": ("steatoscope.apps.cli.train:train", "Train a recipe on a folder of images."),
+    "users": ("steatoscope.apps.cli.users:users", "Add, list and change accounts of the service."),
 }
 
 

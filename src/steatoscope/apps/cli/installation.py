@@ -1,0 +1,64 @@
+"""Options that name an installation of the service, shared by the commands that work on one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from steatoscope.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from steatoscope.apps.wiring.service import Service
+    from steatoscope.apps.wiring.settings import ServiceSettings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_folder() -> Path:
+    """The data folder where none is named: ``STEATOSCOPE_DATA_DIR``, else in the user's own data folder."""
+    if named := os.environ.get("STEATOSCOPE_DATA_DIR"):
+        return Path(named)
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "share") / "steatoscope" / "service"
+
+
+def installation_options(command: Command) -> Command:
+    """``--data-dir``, ``--database-url`` and ``--storage-url``."""
+    for option in (
+        click.option("--storage-url", help="Folder or URL of the stored files; default: STEATOSCOPE_STORAGE_URL."),
+        click.option("--database-url", help="URL of the database; default: STEATOSCOPE_DATABASE_URL, else SQLite."),
+        click.option(
+            "--data-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder of the installation; default: STEATOSCOPE_DATA_DIR, else ~/.local/share/steatoscope/service.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def settings_for(data_dir: Path | None, **overrides: object) -> ServiceSettings:
+    """The settings of the installation that the options name. Raises UsageError where a setting cannot be read."""
+    from steatoscope.apps.wiring.settings import service_settings
+
+    try:
+        return service_settings(data_dir or data_folder(), None, **overrides)
+    except ValueError as fault:
+        raise UsageError(f"a setting is wrong: {fault}") from fault
+
+
+@contextmanager
+def opened(data_dir: Path | None, database_url: str | None, storage_url: str | None) -> Iterator[Service]:
+    """The installation that the options name, its database migrated and closed at the end."""
+    from steatoscope.apps.wiring.service import open_service
+
+    service = open_service(settings_for(data_dir, database_url=database_url, storage_url=storage_url))
+    try:
+        yield service
+    finally:
+        service.database.dispose()
