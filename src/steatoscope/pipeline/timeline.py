@@ -1,0 +1,156 @@
+"""A patient's visits over time: one track a scale, verdicts between visits, a slope where there are enough of them.
+
+Values of different scales never share a track, and simulated never joins real. Whether two visits may be compared is
+decided by :func:`steatoscope.science.clinical.change.change_from_reports`, as in the report itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any, Final
+
+from steatoscope.core.measurement import Interval
+from steatoscope.core.report import ChangePart
+from steatoscope.science.clinical.change import change_from_reports, repeatability_points, trend
+
+DAYS_A_YEAR: Final = 365.25
+FEWEST_FOR_SLOPE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One measured study: fat in percent on ``scale`` with its interval, and what it was measured with."""
+
+    study_id: str
+    on: date
+    modality: str
+    scale: str
+    method: str
+    value: float
+    low: float
+    high: float
+    level: float = 0.9
+    grade: str | None = None
+    scanner: str | None = None
+    models: tuple[str, ...] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The change between two visits; ``same_scanner`` is None where a scanner is not known."""
+
+    earlier: Visit
+    later: Visit
+    change: ChangePart
+    same_scanner: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Points of fat a year over ``visits`` visits by one method, with a 95 % interval."""
+
+    points_per_year: float
+    interval: Interval
+    visits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """All visits on one scale in order, the change at each of them, the change since the first, and the slope."""
+
+    scale: str
+    simulated: bool
+    visits: tuple[Visit, ...]
+    steps: tuple[Step, ...]
+    since_first: Step | None
+    slope: Slope | None
+    cautions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Tracks of one patient, and what keeps them apart: codes of :data:`CAUTIONS`."""
+
+    tracks: tuple[Track, ...]
+    cautions: tuple[str, ...]
+
+
+CAUTIONS: Final = ("modalities", "scales", "methods", "models", "scanners", "scanner_unknown", "simulated")
+
+
+def timeline(visits: Sequence[Visit]) -> Timeline:
+    """The visits of one patient as tracks by scale; real tracks come first, each in the order of time."""
+    ordered = sorted(visits, key=lambda visit: (visit.on, visit.study_id))
+    keys = sorted({(visit.simulated, visit.scale) for visit in ordered})
+    tracks = tuple(_track(scale, simulated, ordered) for simulated, scale in keys)
+    apart = {
+        "modalities": len({visit.modality for visit in ordered}) > 1,
+        "scales": len({visit.scale for visit in ordered}) > 1,
+        "simulated": any(visit.simulated for visit in ordered),
+    }
+    return Timeline(tracks, tuple(name for name in CAUTIONS if apart.get(name)))
+
+
+def step(earlier: Visit, later: Visit) -> Step:
+    """The change from one visit to a later one, with the verdict or the reason why there is none."""
+    same = same_scanner(earlier, later)
+    change = change_from_reports(
+        later.value, later.scale, later.method, [_as_report(earlier)], same_scanner=same is not False
+    )
+    if change is None:
+        raise ValueError("a step needs an earlier visit")
+    return Step(earlier, later, change, same)
+
+
+def same_scanner(one: Visit, other: Visit) -> bool | None:
+    """Whether both come from one scanner as far as the headers tell; None where a header is silent."""
+    if one.scanner is None or other.scanner is None:
+        return None
+    return one.scanner == other.scanner
+
+
+def _track(scale: str, simulated: bool, ordered: Sequence[Visit]) -> Track:
+    own = [visit for visit in ordered if visit.scale == scale and visit.simulated == simulated]
+    steps = tuple(step(earlier, later) for earlier, later in pairwise(own))
+    since_first = step(own[0], own[-1]) if len(own) > 2 else None
+    return Track(scale, simulated, tuple(own), steps, since_first, _slope(own), _cautions(own))
+
+
+def _slope(visits: Sequence[Visit]) -> Slope | None:
+    """The slope of the visits by the newest method; None for too few, for one day, or without a repeatability."""
+    own = [visit for visit in visits if visit.method == visits[-1].method]
+    if len(own) < FEWEST_FOR_SLOPE or own[0].on == own[-1].on:
+        return None
+    mean = sum(visit.value for visit in own) / len(own)
+    alike = all(same_scanner(own[0], visit) is not False for visit in own)
+    repeatability = repeatability_points(own[0].scale, mean, same_scanner=alike)
+    if repeatability is None:
+        return None
+    years = [(visit.on - own[0].on).days / DAYS_A_YEAR for visit in own]
+    points, interval = trend(years, [visit.value for visit in own], repeatability)
+    return Slope(points, interval, len(own))
+
+
+def _cautions(visits: Sequence[Visit]) -> tuple[str, ...]:
+    if len(visits) < 2:
+        return ()
+    scanners = {visit.scanner for visit in visits}
+    found = {
+        "modalities": len({visit.modality for visit in visits}) > 1,
+        "methods": len({visit.method for visit in visits}) > 1,
+        "models": len({visit.models for visit in visits}) > 1,
+        "scanners": len(scanners - {None}) > 1,
+        "scanner_unknown": None in scanners,
+    }
+    return tuple(name for name in CAUTIONS if found.get(name))
+
+
+def _as_report(visit: Visit) -> Mapping[str, Any]:
+    return {
+        "fat": {"value_percent": visit.value, "scale": visit.scale, "method": visit.method},
+        "provenance": {"created": visit.on.isoformat(), "report_digest": visit.study_id},
+    }
