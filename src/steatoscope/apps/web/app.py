@@ -14,13 +14,14 @@ from steatoscope import __version__
 from steatoscope.apps.web.accounts import routes as accounts
 from steatoscope.apps.web.accounts.identify import identify
 from steatoscope.apps.web.admin import routes as admin
+from steatoscope.apps.web.apidoc import ErrorDocument, complete_document
 from steatoscope.apps.web.context import principal
 from steatoscope.apps.web.guard import check_door, public
 from steatoscope.apps.web.headers import add_headers
-from steatoscope.apps.web.limits import limiter
+from steatoscope.apps.web.limits import register_limits
 from steatoscope.apps.web.live import routes as live
 from steatoscope.apps.web.patients import routes as patients
-from steatoscope.apps.web.problems import register_problems
+from steatoscope.apps.web.problems import from_validation, register_problems
 from steatoscope.apps.web.results import routes as results
 from steatoscope.apps.web.speech import register_languages
 from steatoscope.apps.web.system import routes as system
@@ -43,6 +44,8 @@ def create_app(service: Service, **config: Any) -> OpenAPI:
         doc_prefix="/api/v1",
         doc_url="/openapi.json",
         validation_error_status=422,
+        validation_error_model=ErrorDocument,
+        validation_error_callback=from_validation,
     )
     app.config.update(
         SECRET_KEY=service.secret,
@@ -62,16 +65,17 @@ def create_app(service: Service, **config: Any) -> OpenAPI:
     if settings.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     csrf.init_app(app)
-    limiter.init_app(app)
     register_problems(app)
     register_languages(app)
     app.before_request(_who)
+    register_limits(app)
     app.before_request(check_door)
     app.before_request(_forgery)
     app.after_request(add_headers)
     app.context_processor(lambda: {"principal": principal(), "version": __version__})
     for module in MODULES:
         module.register(app)
+    complete_document(app)
     for endpoint in ("openapi.doc_url", "openapi.openapi"):
         public(app.view_functions[endpoint])
     return app

@@ -13,14 +13,17 @@ from steatoscope.service.access.rights import Right
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a signed-in person, a token, or nobody (``user_id`` None)."""
+    """Who asks: a person, a token, nobody (``user_id`` None), or "refused": a token that is not valid."""
 
     user_id: str | None = None
     name: str = ""
     roles: tuple[str, ...] = ()
     rights: frozenset[Right] = frozenset()
-    via: Literal["nobody", "session", "token"] = "nobody"
+    via: Literal["nobody", "session", "token", "refused"] = "nobody"
     session_id: str | None = None
+    must_change_password: bool = False
+    language: str = ""
+    theme: str = ""
 
     def may(self, right: Right) -> bool:
         """Whether this right is held."""
@@ -28,6 +31,7 @@ class Principal:
 
 
 NOBODY = Principal()
+REFUSED = Principal(via="refused")
 
 
 def service() -> Service:

@@ -20,6 +20,7 @@ from steatoscope.service.access.rights import Right
 
 View = TypeVar("View", bound=Callable[..., Any])
 _MARK = "__steatoscope_door__"
+_BEFORE_NEW_PASSWORD = frozenset({"accounts.account", "accounts.change_password", "accounts.sign_out"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,13 @@ def check_door() -> ResponseReturnValue | None:
         return None
     who = principal()
     if who.user_id is None:
-        if wants_json():
+        if wants_json() or who.via == "refused":
             raise Problem.of("E_SIGNIN")
         return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
+    if who.must_change_password and request.endpoint not in _BEFORE_NEW_PASSWORD:
+        if wants_json():
+            raise Problem.of("E_FORBIDDEN", cause="The password must be changed first.", remedy="Open your account.")
+        return redirect(url_for("accounts.account"))
     if door is None or not door.rights <= who.rights:
         raise Problem.of("E_FORBIDDEN")
     return None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, NoReturn, Self, cast
 
 from flask import Flask, jsonify, render_template
 from flask.typing import ResponseReturnValue
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from steatoscope.apps.web.context import wants_json
+from steatoscope.apps.web.limits import seconds_to_wait
 from steatoscope.core.errors import SteatoscopeError
 
 SERVICE_ERRORS: Final[Mapping[str, tuple[int, str, str, str]]] = MappingProxyType(
@@ -59,12 +63,29 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(Exception, _internal)
 
 
+def from_validation(fault: ValidationError) -> NoReturn:
+    """Refuse a request whose fields do not fit, naming each field but not what was sent."""
+    words = "; ".join(f"{'.'.join(map(str, error['loc'])) or 'body'}: {error['msg']}" for error in fault.errors()[:8])
+    raise Problem.of("E_INPUT", cause=words or None)
+
+
 def _from_http(fault: HTTPException) -> ResponseReturnValue:
+    if isinstance(fault, CSRFError):
+        words = "The page's security token is missing or out of date."
+        return _answer(Problem.of("E_INPUT", status=400, cause=words, remedy="Load the page again."))
+    if fault.response is not None:
+        return cast(ResponseReturnValue, fault.response)
     status = fault.code or 500
     if status < 400:
         return fault.get_response()
     code = _BY_STATUS.get(status, "E_INPUT" if status < 500 else "E_INTERNAL")
-    return _answer(Problem.of(code, status=status))
+    return _answer(Problem.of(code, status=status), _headers_of(fault))
+
+
+def _headers_of(fault: HTTPException) -> dict[str, str]:
+    if isinstance(fault, RateLimitExceeded):
+        return {"Retry-After": str(seconds_to_wait())}
+    return {name: value for name, value in fault.get_headers() if name in ("Allow", "Content-Range", "Retry-After")}
 
 
 def _internal(fault: Exception) -> ResponseReturnValue:
@@ -74,10 +95,10 @@ def _internal(fault: Exception) -> ResponseReturnValue:
     return _answer(Problem.of("E_INTERNAL"))
 
 
-def _answer(problem: Problem) -> ResponseReturnValue:
+def _answer(problem: Problem, headers: Mapping[str, str] = MappingProxyType({})) -> ResponseReturnValue:
+    more = dict(headers)
+    if problem.status == 401:
+        more["WWW-Authenticate"] = "Bearer"
     if wants_json():
-        response = jsonify({"error": problem.document})
-        if problem.status == 401:
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response, problem.status
-    return render_template("problem.html", error=problem.document, status=problem.status), problem.status
+        return jsonify({"error": problem.document}), problem.status, more
+    return render_template("problem.html", error=problem.document, status=problem.status), problem.status, more
