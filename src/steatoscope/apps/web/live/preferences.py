@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
+from steatoscope.apps.web.accounts.signing import local_target
 from steatoscope.apps.web.context import principal, service
 from steatoscope.apps.web.guard import public
 from steatoscope.apps.web.layout import THEME_COOKIE, THEMES
@@ -27,15 +26,8 @@ def preferences() -> ResponseReturnValue:
             user = session.get(User, user_id)
             if user is not None:
                 user.language, user.theme = language, theme
-    response = redirect(safe_target(request.form.get("next", "")))
+    response = redirect(local_target(request.form.get("next")))
     for name, value in ((LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)):
         secure = service().settings.secure_cookies
         response.set_cookie(name, value, max_age=_YEAR_S, httponly=True, samesite="Lax", secure=secure)
     return response
-
-
-def safe_target(address: str) -> str:
-    """An address on this server, or the start page: never a redirect to elsewhere."""
-    parts = urlsplit(address.replace("\\", "/"))
-    local = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith("//")
-    return address.rstrip("?") if local else "/"
