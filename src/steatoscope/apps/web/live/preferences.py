@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
-from steatoscope.apps.web.accounts.signing import local_target
 from steatoscope.apps.web.context import principal, service
 from steatoscope.apps.web.guard import public
 from steatoscope.apps.web.layout import THEME_COOKIE, THEMES
@@ -26,8 +27,18 @@ def preferences() -> ResponseReturnValue:
             user = session.get(User, user_id)
             if user is not None:
                 user.language, user.theme = language, theme
-    response = redirect(local_target(request.form.get("next")))
+    response = redirect(safe_target(request.form.get("next")))
     for name, value in ((LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)):
         secure = service().settings.secure_cookies
         response.set_cookie(name, value, max_age=_YEAR_S, httponly=True, samesite="Lax", secure=secure)
     return response
+
+
+def safe_target(address: str | None) -> str:
+    """A path of this server, or the start page: never a redirect to elsewhere."""
+    if not address or not address.startswith("/") or address.startswith("//") or "\\" in address:
+        return "/"
+    if any(ord(letter) < 33 for letter in address):
+        return "/"
+    parts = urlsplit(address)
+    return "/" if parts.scheme or parts.netloc else address.rstrip("?")
