@@ -23,8 +23,10 @@ _COMMANDS: Final = {
     "models": ("steatoscope.apps.cli.models:models", "List, show and verify the shipped models."),
     "phantom": ("steatoscope.apps.cli.phantom:phantom", "Write a simulated study with known fat."),
     "schema": ("steatoscope.apps.cli.schema:schema", "Print the JSON Schemas."),
+    "serve": ("steatoscope.apps.cli.serve:serve", "Run the web application with its own workers."),
     "train": ("steatoscope.apps.cli.train:train", "Train a recipe on a folder of images."),
     "users": ("steatoscope.apps.cli.users:users", "Add, list and change accounts of the service."),
+    "worker": ("steatoscope.apps.cli.worker:worker", "Analyse studies queued by a server."),
 }
 
 

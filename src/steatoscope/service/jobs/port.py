@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -41,11 +41,24 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredResult:
+    """A file of a result whose content is stored already."""
+
+    name: str
+    sha256: str
+    size: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """What one analysis gave: a report with its files, or an error document that ends the job."""
+    """What one analysis gave: a report with its files, or an error document that ends the job.
+
+    ``facts`` are what the files say of the study: ``acquired_on`` (ISO date), ``series`` (rows).
+    """
 
     report: Mapping[str, Any] | None = None
-    files: tuple[tuple[str, str, int, str], ...] = ()
+    files: tuple[StoredResult, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     error: Mapping[str, Any] | None = None
 
@@ -77,15 +90,11 @@ class JobStore(Protocol):
     def sweep(self) -> int:
         """Take back jobs whose lease has run out; returns how many."""
 
-    def undispatched(self, older_than_s: float) -> list[str]:
-        """Queued jobs for which a message has to be sent now."""
+    def undispatched(self) -> list[str]:
+        """Queued jobs for which a message has to be sent now; they count as sent."""
 
-
-class Runner(Protocol):
-    """Runs in the warm child: one analysis, told by stages."""
-
-    def __call__(self, claim: Claim, folder: Path, tell: Tell) -> Finished:
-        """Analyse; raises whatever went wrong unexpectedly."""
+    def tokens(self) -> set[str]:
+        """Tokens of all leases that may still be held."""
 
 
 class Tell(Protocol):
@@ -93,3 +102,13 @@ class Tell(Protocol):
 
     def __call__(self, stage: str, progress: float) -> None:
         """A stage begins; ``progress`` is the share done (0-1)."""
+
+
+class Runner(Protocol):
+    """Runs in the warm child: one analysis, told by stages."""
+
+    def __call__(self, claim: Claim, folder: Path, tell: Tell, cancelled: Callable[[], bool]) -> Finished | None:
+        """Analyse with ``folder`` as working space; None where it stopped because it was asked to.
+
+        Raises whatever went wrong unexpectedly: that is one failed attempt.
+        """

@@ -5,7 +5,6 @@ Every function works in the caller's transaction. Who does not hold the lease an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -80,29 +79,34 @@ def held(session: Session, job_id: str, token: str) -> Job | None:
     return session.scalars(query).one_or_none()
 
 
-def fail_attempt(session: Session, job: Job, reason: str, error: Mapping[str, Any], *, at: datetime) -> str:
-    """End an attempt that went wrong: cancelled, queued again after a pause, or failed with ``error`` for good.
+def fail_attempt(session: Session, job: Job, reason: str, *, at: datetime) -> str:
+    """End an attempt that went wrong: cancelled, queued again after a pause, or failed for good with all reasons.
 
-    ``{failures}`` in the error's cause becomes what happened at each attempt. Returns the state reached.
+    Returns the state reached.
     """
     failures = [*job.options.get(FAILURES, []), reason]
     job.options = {**job.options, FAILURES: failures}
     if job.cancel_requested:
         move(session, job, CANCELLED)
     elif job.attempts >= job.max_attempts:
-        cause = str(error.get("cause", "")).replace("{failures}", told(failures))
-        move(session, job, FAILED, error={**error, "cause": cause})
+        move(session, job, FAILED, error=_unfinished(failures))
     else:
         move(session, job, QUEUED)
         job.not_before = at + timedelta(seconds=_BACKOFF_S[min(job.attempts, len(_BACKOFF_S)) - 1])
     return job.state
 
 
-def told(failures: list[str]) -> str:
-    """Failures in words: equal ones are counted."""
+def _unfinished(failures: list[str]) -> dict[str, Any]:
     counts = {reason: failures.count(reason) for reason in failures}
-    parts = [reason if count == 1 else f"{count} times {reason}" for reason, count in counts.items()]
-    return ", then ".join(parts)
+    parts = [reason if count == 1 else f"{reason} ({count} times)" for reason, count in counts.items()]
+    cause = ", then ".join(parts)
+    return {
+        "code": "E_INTERNAL",
+        "message": "The analysis did not finish.",
+        "cause": f"{cause[:1].upper()}{cause[1:]}.",
+        "remedy": "Try again; if it fails again, tell the administrator the number of the job.",
+        "path": None,
+    }
 
 
 def release(session: Session, job: Job) -> None:
@@ -117,21 +121,21 @@ def expired(session: Session, *, at: datetime) -> list[Job]:
     return list(session.scalars(query.execution_options(populate_existing=True)))
 
 
-def undispatched(session: Session, *, at: datetime, older_than_s: float, most: int = 500) -> list[str]:
-    """Queued jobs of which no message is under way, or whose message got lost; marks them as dispatched now."""
-    lost = at - timedelta(seconds=older_than_s)
-    query = (
-        select(Job)
-        .where(
-            Job.state == QUEUED,
-            or_(Job.not_before.is_(None), Job.not_before <= at),
-            or_(Job.dispatched_at.is_(None), Job.dispatched_at < lost),
-        )
-        .order_by(Job.priority, Job.created_at, Job.id)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    jobs = list(session.scalars(query))
+def tokens(session: Session) -> set[str]:
+    """Tokens of all leases in force or not yet swept."""
+    query = select(Job.lease_token).where(Job.state == RUNNING, Job.lease_token.is_not(None))
+    return {token for token in session.scalars(query) if token is not None}
+
+
+def undispatched(session: Session, *, at: datetime, lost_after_s: float, window: int) -> list[str]:
+    """Jobs among the first ``window`` of the queue of which no message is under way, or whose message got lost.
+
+    They are marked as dispatched now. The window keeps messages that are sent again from piling up in the broker.
+    """
+    lost = at - timedelta(seconds=lost_after_s)
+    ready = select(Job).where(Job.state == QUEUED, or_(Job.not_before.is_(None), Job.not_before <= at))
+    first = ready.order_by(Job.priority, Job.created_at, Job.id).limit(window).with_for_update(skip_locked=True)
+    jobs = [job for job in session.scalars(first) if job.dispatched_at is None or job.dispatched_at < lost]
     for job in jobs:
         job.dispatched_at = at
     return [job.id for job in jobs]

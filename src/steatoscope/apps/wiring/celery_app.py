@@ -1,0 +1,106 @@
+"""Celery in front of the job table: a message names a job, the table decides who runs it.
+
+A message may come twice, late or never: the claim is made in the table, and queued jobs whose message got lost are
+sent again (``housekeeper``). Tasks run in threads, because each only minds a warm child process.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from celery import Celery, signals
+
+from steatoscope.apps.wiring.service import Service
+from steatoscope.apps.wiring.workers import job_store, make_housekeeper, make_minder
+from steatoscope.service.jobs.minder import Minder, sweep_scratch
+from steatoscope.service.jobs.pace import Stop
+
+TASK: Final = "steatoscope.run_job"
+QUEUE: Final = "steatoscope"
+_SEND_S: Final = 5.0
+
+
+def make_celery(broker_url: str) -> Celery:
+    """A Celery application on a broker; results stay in the table, so there is no result backend."""
+    app = Celery("steatoscope", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        worker_pool="threads",
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": _SEND_S, "visibility_timeout": 7200},
+    )
+    return app
+
+
+def celery_sender(broker_url: str) -> Callable[[str], None]:
+    """A function that sends the message of one job; raises the broker's fault where it does not answer."""
+    app = make_celery(broker_url)
+
+    def send(job_id: str) -> None:
+        app.send_task(TASK, args=[job_id], retry=False)
+
+    return send
+
+
+class Minders:
+    """As many minders as tasks run at once; each is lent to one task at a time and keeps its child warm."""
+
+    def __init__(self, service: Service, count: int) -> None:
+        self.stop = Stop()
+        self._idle: queue.SimpleQueue[Minder] = queue.SimpleQueue()
+        self._all = [make_minder(service, self.stop, name=f"/{number}") for number in range(count)]
+        for minder in self._all:
+            self._idle.put(minder)
+
+    @contextmanager
+    def lent(self) -> Iterator[Minder]:
+        """A minder for one task."""
+        minder = self._idle.get()
+        try:
+            yield minder
+        finally:
+            self._idle.put(minder)
+
+    def close(self) -> None:
+        """End all children."""
+        for minder in self._all:
+            minder.close()
+
+
+def run_celery_worker(service: Service, concurrency: int) -> int:
+    """Run a Celery worker in this process until it is told to stop; returns its exit code."""
+    app = make_celery(service.settings.broker_url)
+    minders = Minders(service, concurrency)
+    sweep_scratch(job_store(service), service.settings.scratch)
+
+    @app.task(name=TASK)  # type: ignore[misc,untyped-decorator,unused-ignore]
+    def run_job(job_id: str) -> None:
+        if not minders.stop.requested():
+            with minders.lent() as minder:
+                minder.run_one(job_id)
+
+    def stopping(**_given: Any) -> None:
+        minders.stop.ask()
+
+    signals.worker_shutting_down.connect(stopping)
+    housekeeper = make_housekeeper(service, celery_sender(service.settings.broker_url))
+    housekeeper.start()
+    try:
+        worker = app.Worker(concurrency=concurrency, pool="threads", loglevel="WARNING", quiet=True)
+        worker.start()
+        return int(worker.exitcode or 0)
+    finally:
+        housekeeper.close()
+        minders.close()

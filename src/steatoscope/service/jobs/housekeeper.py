@@ -1,0 +1,64 @@
+"""What has to be done now and then by whoever is up: take back lost jobs, send messages for queued ones."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from steatoscope.service.jobs.port import JobStore
+
+_LOG = logging.getLogger("steatoscope.jobs")
+
+
+class Housekeeper:
+    """A thread that sweeps the job table and, where there is a broker, dispatches queued jobs through ``send``.
+
+    Several may run at once, in servers and workers: rows are locked while they are looked at.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        send: Callable[[str], None] | None = None,
+        *,
+        sweep_s: float = 2.0,
+        dispatch_s: float = 0.5,
+    ) -> None:
+        self._store, self._send = store, send
+        self._sweep_s = sweep_s
+        self._turn_s = sweep_s if send is None else min(dispatch_s, sweep_s)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="housekeeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closing.set()
+        self._thread.join(10.0)
+
+    def _work(self) -> None:
+        since_sweep = self._sweep_s
+        while True:
+            try:
+                if since_sweep >= self._sweep_s:
+                    since_sweep = 0.0
+                    self._store.sweep()
+                if self._send is not None:
+                    dispatch(self._store, self._send)
+            except Exception as fault:
+                _LOG.warning("housekeeping: %s", type(fault).__name__)
+            if self._closing.wait(self._turn_s):
+                return
+            since_sweep += self._turn_s
+
+
+def dispatch(store: JobStore, send: Callable[[str], None]) -> int:
+    """Send a message for each queued job that needs one; a message that cannot be sent is sent again later."""
+    waiting = store.undispatched()
+    for job_id in waiting:
+        send(job_id)
+    return len(waiting)
