@@ -25,6 +25,9 @@ from steatoscope.apps.web.problems import from_validation, register_problems
 from steatoscope.apps.web.results import routes as results
 from steatoscope.apps.web.speech import register_languages
 from steatoscope.apps.web.system import routes as system
+from steatoscope.apps.web.system.health import Readiness
+from steatoscope.apps.web.system.metrics import Metrics
+from steatoscope.apps.web.system.watch import register_watch
 from steatoscope.apps.web.uploads import routes as uploads
 from steatoscope.apps.web.worklist import routes as worklist
 from steatoscope.apps.wiring.service import Service
@@ -64,6 +67,8 @@ def create_app(service: Service, **config: Any) -> OpenAPI:
     app.extensions["steatoscope"] = service
     if settings.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
+    app.extensions[system.KEY] = (figures := Metrics(service), Readiness(service))
+    register_watch(app, figures)
     csrf.init_app(app)
     register_problems(app)
     register_languages(app)
