@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 CHART = HERE.parent / "helm" / "steatoscope"
 TARGET = HERE / "steatoscope.yaml"
 _HEAD = (
-    "# Made from the Helm chart by deploy/kubernetes/render.py; do not edit. Make the Secret named in it first, change\n"
+    "# Made from the Helm chart by deploy/kubernetes/render.py. Make the Secret that it names first, change\n"
     "# image, host and sizes, then: kubectl apply --namespace steatoscope --filename steatoscope.yaml\n"
 )
 # tables before pods; the order is that of a first `kubectl apply`

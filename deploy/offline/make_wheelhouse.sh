@@ -24,5 +24,7 @@ for wheel in *.whl; do
   hash=$(sha256sum "$wheel" | cut -d ' ' -f 1)
   echo "$name==${rest%%-*} --hash=sha256:$hash" >> requirements.lock
 done
-find . -type f ! -name SHA256SUMS -print | LC_ALL=C sort | xargs sha256sum > SHA256SUMS
+rm -f SHA256SUMS
+list=$(find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2)
+echo "$list" > SHA256SUMS
 echo "$(wc -l < requirements.lock) packages in $target; hash of all: $(sha256sum SHA256SUMS | cut -d ' ' -f 1)"
