@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import tempfile
@@ -33,11 +32,12 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 def serve(host: str, port: int, workers: int | None, as_json: bool, **where: Any) -> int:
     """Run the web application with its own workers. Stop it with Ctrl-C."""
     from steatoscope.apps.web.app import create_app
+    from steatoscope.apps.wiring.logs import start_logging
     from steatoscope.apps.wiring.service import open_service
     from steatoscope.apps.wiring.single import only_server
     from steatoscope.apps.wiring.workers import make_housekeeper, make_sender
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging()
     settings = settings_for(**where, workers=workers)
     count = settings.workers if workers is not None or not settings.broker_url else 0
     with only_server(settings.data_dir):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import click
@@ -27,10 +26,11 @@ def worker(
     follow_parent: int | None,
 ) -> int:
     """Analyse queued studies. Results go to the database and the file store that the server uses."""
+    from steatoscope.apps.wiring.logs import start_logging
     from steatoscope.apps.wiring.service import open_service
     from steatoscope.apps.wiring.workers import work
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging()
     settings = settings_for(data_dir, database_url=database_url, storage_url=storage_url, broker_url=broker_url)
     service = open_service(settings, migrate=follow_parent is None)
     if settings.broker_url and not once:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from steatoscope.apps.wiring.heartbeats import BEAT_S, beat
 from steatoscope.service.jobs.port import Claim, Finished, Word
 from steatoscope.service.storage import audit, job_leases
 from steatoscope.service.storage.base import now
@@ -34,9 +37,11 @@ class SqlJobStore:
     ) -> None:
         self._database, self._lease_s, self._clock = database, lease_s, clock
         self._lost_after_s, self._window = message_lost_after_s, window
+        self._signed: dict[str, float] = {}
 
     def claim(self, owner: str, job_id: str | None = None) -> Claim | None:
         """Take the next job, or this one; looks first without a lock, so that idle workers disturb nobody."""
+        self._sign(owner)
         with self._database.reading() as session:
             queued = select(Job.id).where(Job.state == QUEUED)
             if session.scalar((queued if job_id is None else queued.where(Job.id == job_id)).limit(1)) is None:
@@ -46,6 +51,13 @@ class SqlJobStore:
             if job is None or job.lease_token is None:
                 return None
             return Claim(job.id, job.study_id, job.kind, dict(job.options), job.lease_token, job.attempts)
+
+    def _sign(self, owner: str) -> None:
+        """Leave a sign of life now and then, for who watches the service."""
+        if time.monotonic() - self._signed.get(owner, -math.inf) >= BEAT_S:
+            with self._database.writing() as session:
+                beat(session, owner)
+            self._signed[owner] = time.monotonic()
 
     def heartbeat(self, claim: Claim, stage: str | None = None, progress: float | None = None) -> bool:
         """Prolong the lease, with news of the analysis."""

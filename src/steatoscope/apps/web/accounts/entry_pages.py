@@ -31,13 +31,13 @@ def setup() -> ResponseReturnValue:
         if first_run.has_users(session):
             return redirect(url_for("accounts.sign_in"))
     if request.method == "GET":
-        return render_template("accounts/setup.html", error="", name="")
+        return render_template("accounts/setup.html", error="", name="", code=request.args.get("code", "")[:40])
     return _set_up(text_of("name"), password_of("password"))
 
 
 def _set_up(name: str, password: str) -> ResponseReturnValue:
     def again(error: str, status: int) -> ResponseReturnValue:
-        return render_template("accounts/setup.html", error=error, name=name), status
+        return render_template("accounts/setup.html", error=error, name=name, code=text_of("code", longest=40)), status
 
     if not first_run.code_fits(service(), text_of("code")):
         with service().database.writing() as session:
