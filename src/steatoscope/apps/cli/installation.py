@@ -57,8 +57,32 @@ def opened(data_dir: Path | None, database_url: str | None, storage_url: str | N
     """The installation that the options name, its database migrated and closed at the end."""
     from steatoscope.apps.wiring.service import open_service
 
-    service = open_service(settings_for(data_dir, database_url=database_url, storage_url=storage_url))
+    settings = settings_for(data_dir, database_url=database_url, storage_url=storage_url)
+    with reachable(settings):
+        service = open_service(settings)
+        try:
+            yield service
+        finally:
+            service.database.dispose()
+
+
+@contextmanager
+def reachable(settings: ServiceSettings) -> Iterator[None]:
+    """Say in plain words, and without the password, that the database or the file store cannot be used."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    from steatoscope.service.storage.blobs_remote import StorageUnavailableError
+    from steatoscope.service.storage.migrate import NewerDatabaseError
+
     try:
-        yield service
-    finally:
-        service.database.dispose()
+        yield
+    except (ArgumentError, NoSuchModuleError) as fault:
+        raise UsageError("--database-url is no URL of SQLite or PostgreSQL") from fault
+    except OperationalError as fault:
+        where = make_url(settings.database_url).render_as_string(hide_password=True)
+        raise UsageError(f"the database {where} cannot be used: {fault.orig}") from fault
+    except (StorageUnavailableError, NewerDatabaseError) as fault:
+        raise UsageError(str(fault)) from fault
+    except OSError as fault:
+        raise UsageError(f"{fault.filename or settings.data_dir} cannot be used: {fault.strerror or fault}") from fault

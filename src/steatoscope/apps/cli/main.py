@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "analyze": ("steatoscope.apps.cli.analyze:analyze", "Measure liver fat in one study."),
     "batch": ("steatoscope.apps.cli.batch:batch", "Measure a cohort, resumable."),
     "benchmark": ("steatoscope.apps.cli.benchmark:benchmark", "Score a method on a data set."),
+    "db": ("steatoscope.apps.cli.db:db", "Migrate, back up, restore and check an installation."),
     "doctor": ("steatoscope.apps.cli.doctor:doctor", "Check the installation."),
     "models": ("steatoscope.apps.cli.models:models", "List, show and verify the shipped models."),
     "phantom": ("steatoscope.apps.cli.phantom:phantom", "Write a simulated study with known fat."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -24,8 +25,10 @@ class BlobFacts:
 
 
 class BlobStore(Protocol):
-    """A store of contents by hash. Storing a content again makes it new again: it is safe from the collection of
-    garbage for the time of grace, so store first, then commit the rows that use it.
+    """A store of contents by hash.
+
+    Storing a content again makes it new again, which keeps it from the collection of garbage for the time of grace: so
+    always store first, also what ``exists``, then commit the rows that use it.
     """
 
     def put_file(self, path: Path) -> tuple[str, int]:
@@ -33,6 +36,9 @@ class BlobStore(Protocol):
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:
         """Store some bytes; returns (sha256, size)."""
+
+    def put_stream(self, source: BinaryIO) -> tuple[str, int]:
+        """Store what a stream gives; returns (sha256, size)."""
 
     def open(self, sha256: str) -> BinaryIO:
         """Open a content for reading; raises KeyError where it is not there."""
@@ -53,7 +59,10 @@ class BlobStore(Protocol):
         """Size of a content and when it was last stored; raises KeyError where it is not there."""
 
     def all(self) -> Iterator[str]:
-        """Every hash in the store."""
+        """Every hash in the store, sorted."""
+
+    def tidy(self, moment: datetime) -> int:
+        """Remove what writers left half-written before a moment; returns how many."""
 
 
 class FolderBlobs:
@@ -64,18 +73,21 @@ class FolderBlobs:
 
     def path(self, sha256: str) -> Path:
         """Where a content lies; raises ValueError for anything but a SHA-256 in lower-case hexadecimal."""
-        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
-            raise ValueError(f"{sha256!r} is no SHA-256")
+        check_hash(sha256)
         return self.root / sha256[:2] / sha256[2:]
 
     def put_file(self, path: Path) -> tuple[str, int]:
         """Store the content of a file; returns (sha256, size)."""
         with path.open("rb") as source:
-            return self._put(iter(lambda: source.read(_CHUNK), b""))
+            return self.put_stream(source)
 
     def put_bytes(self, content: bytes) -> tuple[str, int]:
         """Store some bytes; returns (sha256, size)."""
         return self._put(iter([content]))
+
+    def put_stream(self, source: BinaryIO) -> tuple[str, int]:
+        """Store what a stream gives; returns (sha256, size)."""
+        return self._put(iter(lambda: source.read(_CHUNK), b""))
 
     def _put(self, chunks: Iterator[bytes]) -> tuple[str, int]:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -92,6 +104,7 @@ class FolderBlobs:
             final = self.path(digest.hexdigest())
             final.parent.mkdir(exist_ok=True)
             os.replace(name, final)
+            _flush_folder(final.parent)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
@@ -149,7 +162,42 @@ class FolderBlobs:
             return
         for folder in sorted(self.root.iterdir()):
             if folder.is_dir() and len(folder.name) == 2:
-                yield from sorted(folder.name + file.name for file in folder.iterdir())
+                yield from sorted(name for file in folder.iterdir() if is_hash(name := folder.name + file.name))
+
+    def tidy(self, moment: datetime) -> int:
+        """Remove what writers left half-written before a moment, and put back what a stopped removal had put aside."""
+        removed = 0
+        for path in self.root.glob(".new-*") if self.root.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if _moment(path.stat().st_mtime) < moment:
+                    path.unlink()
+                    removed += 1
+        for path in self.root.glob(".gone-*") if self.root.is_dir() else ():
+            with contextlib.suppress(FileNotFoundError):
+                if _moment(path.stat().st_ctime) < moment:
+                    path.replace(self.path(path.name.split("-")[1]))
+        return removed
+
+
+def check_hash(sha256: str) -> None:
+    """Raise ValueError for anything but a SHA-256 in lower-case hexadecimal."""
+    if not is_hash(sha256):
+        raise ValueError(f"{sha256!r} is no SHA-256")
+
+
+def is_hash(text: str) -> bool:
+    """Whether a text is a SHA-256 in lower-case hexadecimal."""
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a renaming last through a loss of power, where the system allows it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _moment(stamp: float) -> datetime:
@@ -157,5 +205,9 @@ def _moment(stamp: float) -> datetime:
 
 
 def open_blobs(url: str) -> BlobStore:
-    """The store behind a folder or a URL."""
+    """The store behind a folder or a URL; raises StorageUnavailableError (a ValueError) where it cannot be used."""
+    if "://" in url and not url.startswith("file://"):
+        from steatoscope.service.storage.blobs_remote import RemoteBlobs
+
+        return RemoteBlobs(url)
     return FolderBlobs(Path(url.removeprefix("file://")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from sqlalchemy import ColumnElement, Insert, select
+from sqlalchemy import ColumnElement, Insert, and_, exists, select, union
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -41,10 +41,11 @@ def _references() -> list[InstrumentedAttribute[str] | ColumnElement[str]]:
 
 
 def used(session: Session) -> Iterator[str]:
-    """Every hash that some row uses; a hash may come more than once."""
-    for column in _references():
-        query = select(column).where(column.is_not(None)).distinct()
-        yield from session.scalars(query.execution_options(yield_per=5000))
+    """Every hash that some row uses, each once, sorted."""
+    parts = [select(column.label("sha256")).where(column.is_not(None)) for column in _references()]
+    every = union(*parts).subquery()
+    order = every.c.sha256.collate("C") if session.get_bind().dialect.name == "postgresql" else every.c.sha256
+    yield from session.scalars(select(every.c.sha256).order_by(order).execution_options(yield_per=5000))
 
 
 def still_used(session: Session, hashes: Iterable[str]) -> set[str]:
@@ -55,3 +56,8 @@ def still_used(session: Session, hashes: Iterable[str]) -> set[str]:
         for column in _references():
             found.update(session.scalars(select(column).where(column.in_(batch)).distinct()))
     return found
+
+
+def unreferenced(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """The condition that no row uses the hash in a column."""
+    return and_(*(~exists().where(reference == column) for reference in _references()))
