@@ -27,14 +27,14 @@ _DRIVE: Final = re.compile(r"^[A-Za-z]:")
 
 
 @contextmanager
-def unpacked(path: Path, *, max_bytes: int = MAX_BYTES) -> Iterator[Path]:
-    """Unpack a zip into a temporary folder, which is removed when the context ends.
+def unpacked(path: Path, *, max_bytes: int = MAX_BYTES, within: Path | None = None) -> Iterator[Path]:
+    """Unpack a zip into a temporary folder (in ``within``), which is removed when the context ends.
 
     Raises E_ARCHIVE for entries that would leave the folder, links, encryption, damage or more than 20,000 entries;
     E_BOMB where the entries unpack to more than ``max_bytes`` or at an absurd ratio; E_TRUNCATED where the archive's
     directory is cut off; E_EMPTY where it has no entries. Archives inside the archive stay packed.
     """
-    with tempfile.TemporaryDirectory(prefix="steatoscope-", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="steatoscope-", dir=within, ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         try:
             with zipfile.ZipFile(path) as archive:

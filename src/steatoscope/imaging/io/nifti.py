@@ -67,6 +67,20 @@ def read_nifti(path: Path, *, max_side: int = MAX_SIDE, max_bytes: int = MAX_BYT
     return _scaled(raw, layout, path)
 
 
+def judge_nifti(path: Path, *, max_side: int = MAX_SIDE, max_bytes: int = MAX_BYTES) -> int:
+    """The smaller side of the slices in voxels, from the header alone.
+
+    Raises E_FORMAT, E_BOMB, and E_TRUNCATED where a file that is not packed is shorter than its voxels.
+    """
+    with _opened(path) as stream:
+        layout = _layout(stream.read(_HEADER_2), path)
+        packed = isinstance(stream, gzip.GzipFile)
+    _check_limits(layout, path, max_side, max_bytes)
+    if not packed and path.stat().st_size < layout.offset + math.prod(layout.shape) * layout.dtype.itemsize:
+        raise cut_short(path)
+    return min(layout.shape[:2])
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Stream]:
     """The file's bytes, unpacked where they are gzip; damage to the packing becomes a coded error."""
