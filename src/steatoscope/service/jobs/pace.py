@@ -16,11 +16,11 @@ class Pace:
     """
 
     heartbeat_s: float = 3.0
-    ask_s: float = 0.4
+    ask_s: float = 0.3
     news_s: float = 0.3
     tick_s: float = 0.1
     idle_s: float = 0.5
-    cancel_grace_s: float = 1.0
+    cancel_grace_s: float = 0.8
     stop_grace_s: float = 3.0
     longest_s: float = 1800.0
     patience_s: float = 30.0

@@ -72,7 +72,7 @@ def _answer(connection: Connection, runner: Runner, message: Message, cancelled:
 
 def where(fault: Exception) -> str:
     """What went wrong and where, without the fault's own words: they may hold what a file says of a patient."""
-    frames = traceback.extract_tb(fault.__traceback__)
+    frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if frame.filename != __file__]
     own = [frame for frame in frames if "steatoscope" in frame.filename] or frames
     place = f" in {Path(own[-1].filename).name} line {own[-1].lineno}" if own else ""
     return f"{type(fault).__name__}{place}"
