@@ -47,3 +47,4 @@ SCALES: Final[Mapping[str, str]] = MappingProxyType(
         "us_model": "ultrasound model",
     }
 )
+NAMES: Final = (ROLES, STATES, GRADES, STAGES, SCALES)

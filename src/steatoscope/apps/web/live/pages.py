@@ -21,11 +21,11 @@ from steatoscope.service.storage.tables import Job, Patient, Study
 pages = Blueprint("live", __name__)
 pages.add_url_rule("/preferences", "preferences", preferences, methods=["POST"])
 _ORDER: Final = {
-    "US": ("read", "prepare", "segment", "grade", "localise", "measure", "report"),
-    "CT": ("read", "segment", "check", "measure", "localise", "report"),
-    "MR": ("read", "prepare", "segment", "measure", "localise", "report"),
+    "US": ("read", "prepare", "segment", "grade", "localise", "measure", "report", "store"),
+    "CT": ("read", "segment", "check", "measure", "localise", "report", "store"),
+    "MR": ("read", "prepare", "segment", "measure", "localise", "report", "store"),
 }
-_USUAL: Final = ("read", "prepare", "segment", "measure", "localise", "report")
+_USUAL: Final = ("read", "prepare", "segment", "measure", "localise", "report", "store")
 
 
 @pages.get("/")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
+from steatoscope.apps.web import trail
 from steatoscope.apps.web.context import principal, service
 from steatoscope.apps.web.guard import public
 from steatoscope.apps.web.layout import THEME_COOKIE, THEMES
@@ -27,6 +28,7 @@ def preferences() -> ResponseReturnValue:
             user = session.get(User, user_id)
             if user is not None:
                 user.language, user.theme = language, theme
+                trail.note(session, "user.preferences", "user", user.id, language=language, theme=theme)
     response = redirect(safe_target(request.form.get("next")))
     for name, value in ((LANGUAGE_COOKIE, language), (THEME_COOKIE, theme)):
         secure = service().settings.secure_cookies

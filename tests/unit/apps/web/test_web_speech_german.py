@@ -1,0 +1,86 @@
+"""Every word of the pages has its German one, and the compiled files are those of the present words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from service_kit import Bench
+from steatoscope.apps.web import translate
+from steatoscope.core.errors import CATALOGUE, WARNINGS
+
+
+def test_every_word_has_a_translation_with_the_same_places() -> None:
+    assert translate.missing(translate.updated("de")) == []
+
+
+def test_no_translation_is_left_that_nothing_uses() -> None:
+    present = {str(message.id) for message in translate.extract()}
+    assert {str(message.id) for message in translate.read("de")} - present == set()
+
+
+def test_the_compiled_files_are_those_of_the_translations() -> None:
+    catalog, path = translate.read("de"), translate.po_path("de")
+    assert path.with_suffix(".mo").read_bytes() == translate.mo_bytes(catalog), "run translate update"
+    scripts = path.parents[1] / "scripts.json"
+    assert scripts.read_bytes() == translate.script_bytes(catalog), "run translate update"
+
+
+def test_a_missing_translation_and_a_lost_place_are_found() -> None:
+    catalog = translate.updated("de")
+    catalog.add("Nobody has translated this")
+    catalog.add("{n} lost", string="verloren")
+    assert translate.missing(catalog) == ["Nobody has translated this", "{n} lost"]
+
+
+def test_words_of_templates_python_scripts_and_catalogues_are_collected() -> None:
+    words = {str(message.id) for message in translate.extract()}
+    assert {"Skip to content", "You are signed out.", "Stopping the analysis", CATALOGUE["E_BOMB"].message} <= words
+    assert set(WARNINGS.values()) <= words
+    assert list(translate.problem_words('Problem.of("E_X", cause="Why.", status=1)')) == ["Why."]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "cookie", "expected"),
+    [
+        ("", "", "en"),
+        ("de-CH,fr;q=0.8", "", "de"),
+        ("fr", "", "en"),
+        ("de", "en", "en"),
+        ("en", "de", "de"),
+        ("en", "xx", "en"),
+    ],
+)
+def test_the_language_comes_from_cookie_then_browser(bench: Bench, accepted: str, cookie: str, expected: str) -> None:
+    client = bench.client()
+    if cookie:
+        client.set_cookie("steatoscope-language", cookie)
+    page = client.get("/nothing-here", headers={"Accept-Language": accepted}).text
+    assert f'<html lang="{expected}"' in page
+    assert ("Hier ist nichts." in page) == (expected == "de")
+
+
+def test_programs_always_get_english(bench: Bench) -> None:
+    answer = bench.client("viewer").get("/api/v1/jobs/none", headers={"Accept-Language": "de"})
+    assert answer.json["error"]["message"] == "There is nothing here."
+
+
+def test_scripts_get_their_words_once(bench: Bench) -> None:
+    client = bench.client()
+    first = client.get("/speech/de.json")
+    assert json.loads(first.text)["Stopping the analysis"] == "Auswertung wird gestoppt"
+    again = client.get("/speech/de.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert again.status_code == 304
+    assert client.get("/speech/xx.json").status_code == 404
+
+
+def test_a_remark_keeps_its_detail(bench: Bench) -> None:
+    from flask_babel import force_locale
+
+    from steatoscope.apps.web.speech import spoken
+
+    with bench.app.test_request_context("/"), force_locale("de"):
+        assert spoken(WARNINGS["W_THICK"] + " 8 mm.") == "Dicke Schichten; das Volumen ist ungefähr. 8 mm."
+        assert spoken("Something else") == "Something else"
+        assert spoken(None) == ""
