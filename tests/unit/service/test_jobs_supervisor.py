@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from jobs_fakes import FakeStore
 
@@ -44,7 +45,7 @@ def test_a_worker_that_does_not_end_is_killed() -> None:
     assert supervisor.pids == []
 
 
-def test_the_housekeeper_sweeps_and_sends_what_waits() -> None:
+def test_the_housekeeper_sweeps_tidies_and_sends_what_waits(tmp_path: Path) -> None:
     class Store(FakeStore):
         swept = 0
 
@@ -57,9 +58,11 @@ def test_the_housekeeper_sweeps_and_sends_what_waits() -> None:
         def undispatched(self) -> list[str]:
             return ["a"] if self.swept == 2 else []
 
+    (tmp_path / "job-a-stale").mkdir()
     store, sent = Store(), list[str]()
-    housekeeper = Housekeeper(store, sent.append, sweep_s=0.05, dispatch_s=0.02)
+    housekeeper = Housekeeper(store, sent.append, scratch=tmp_path, sweep_s=0.05, dispatch_s=0.02)
     housekeeper.start()
     wait_for(lambda: store.swept >= 3 and sent != [])
     housekeeper.close()
     assert set(sent) == {"a"}
+    assert list(tmp_path.iterdir()) == []

@@ -14,8 +14,8 @@ from typing import Any, Final
 from celery import Celery, signals
 
 from steatoscope.apps.wiring.service import Service
-from steatoscope.apps.wiring.workers import job_store, make_housekeeper, make_minder
-from steatoscope.service.jobs.minder import Minder, sweep_scratch
+from steatoscope.apps.wiring.workers import make_housekeeper, make_minder
+from steatoscope.service.jobs.minder import Minder
 from steatoscope.service.jobs.pace import Stop
 
 TASK: Final = "steatoscope.run_job"
@@ -83,7 +83,6 @@ def run_celery_worker(service: Service, concurrency: int) -> int:
     """Run a Celery worker in this process until it is told to stop; returns its exit code."""
     app = make_celery(service.settings.broker_url)
     minders = Minders(service, concurrency)
-    sweep_scratch(job_store(service), service.settings.scratch)
 
     @app.task(name=TASK)  # type: ignore[misc,untyped-decorator,unused-ignore]
     def run_job(job_id: str) -> None:

@@ -22,7 +22,8 @@ _KEEP = ("STEATOSCOPE_DATABASE_URL", "STEATOSCOPE_STORAGE_URL", "STEATOSCOPE_BRO
 
 def job_store(service: Service) -> SqlJobStore:
     """The queue of an installation."""
-    return SqlJobStore(service.database, lease_s=service.settings.lease_s)
+    lease_s = service.settings.lease_s
+    return SqlJobStore(service.database, lease_s=lease_s, message_lost_after_s=2 * lease_s)
 
 
 def pace_of(settings: ServiceSettings) -> Pace:
@@ -41,7 +42,8 @@ def make_minder(service: Service, stop: Stop, *, name: str = "") -> Minder:
 
 def make_housekeeper(service: Service, send: Callable[[str], None] | None = None) -> Housekeeper:
     """Who sweeps the table, and dispatches where there is a broker."""
-    return Housekeeper(job_store(service), send, sweep_s=min(2.0, service.settings.lease_s / 3))
+    settings = service.settings
+    return Housekeeper(job_store(service), send, scratch=settings.scratch, sweep_s=min(2.0, settings.lease_s / 3))
 
 
 def make_sender(settings: ServiceSettings) -> Callable[[str], None] | None:
@@ -58,11 +60,11 @@ def work(service: Service, *, once: bool, follow_parent: int | None = None) -> N
     stop = Stop(follow_parent)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.ask())
-    store = job_store(service)
-    sweep_scratch(store, service.settings.scratch)
     minder = make_minder(service, stop)
     if once:
+        store = job_store(service)
         store.sweep()
+        sweep_scratch(store, service.settings.scratch)
         minder.run_until_empty()
         return
     housekeeper = make_housekeeper(service)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
+from steatoscope.service.jobs.minder import sweep_scratch
 from steatoscope.service.jobs.port import JobStore
 
 _LOG = logging.getLogger("steatoscope.jobs")
@@ -13,6 +15,8 @@ _LOG = logging.getLogger("steatoscope.jobs")
 
 class Housekeeper:
     """A thread that sweeps the job table and, where there is a broker, dispatches queued jobs through ``send``.
+
+    Folders in ``scratch`` that lost jobs leave are removed at the start and after each sweep that found some.
 
     Several may run at once, in servers and workers: rows are locked while they are looked at.
     """
@@ -22,10 +26,11 @@ class Housekeeper:
         store: JobStore,
         send: Callable[[str], None] | None = None,
         *,
+        scratch: Path,
         sweep_s: float = 2.0,
         dispatch_s: float = 0.5,
     ) -> None:
-        self._store, self._send = store, send
+        self._store, self._send, self._scratch = store, send, scratch
         self._sweep_s = sweep_s
         self._turn_s = sweep_s if send is None else min(dispatch_s, sweep_s)
         self._closing = threading.Event()
@@ -41,12 +46,15 @@ class Housekeeper:
         self._thread.join(10.0)
 
     def _work(self) -> None:
-        since_sweep = self._sweep_s
+        since_sweep, untidy = self._sweep_s, True
         while True:
             try:
                 if since_sweep >= self._sweep_s:
                     since_sweep = 0.0
-                    self._store.sweep()
+                    untidy = self._store.sweep() > 0 or untidy
+                if untidy:
+                    sweep_scratch(self._store, self._scratch)
+                    untidy = False
                 if self._send is not None:
                     dispatch(self._store, self._send)
             except Exception as fault:

@@ -129,7 +129,8 @@ def move(session: Session, job: Job, state: str, *, error: Mapping[str, Any] | N
     job.lease_token, job.lease_until, job.lease_owner = None, None, ""
     if state in FINAL:
         job.finished_at = now()
-        job.progress = 1.0 if state in (DONE, REFUSED) else job.progress
+        if state in (DONE, REFUSED):
+            job.stage, job.progress = "", 1.0
     else:
         job.stage, job.progress, job.finished_at, job.dispatched_at, job.not_before = "", 0.0, None, None, None
         job.cancel_requested = False
