@@ -17,6 +17,7 @@ from steatoscope.service.storage.study_filter import (
     conditions,
     is_simulated,
     joined,
+    joined_as_needed,
     kept,
     order_of,
     study_day,
@@ -84,9 +85,12 @@ def list_studies(
 ) -> tuple[list[ListedStudy], int]:
     """One page of the studies that fit, and how many fit in all; the study's id settles ties, so pages are stable."""
     wanted = conditions(chosen)
-    total = session.scalar(joined(select(func.count(Study.id))).where(*wanted)) or 0
-    statement = joined(select(*_COLUMNS)).where(*wanted).order_by(*order_of(sort, down))
-    rows = session.execute(statement.limit(per_page).offset((page - 1) * per_page)).all()
+    total = session.scalar(joined_as_needed(select(func.count()), chosen).where(*wanted)) or 0
+    order = order_of(sort, down)
+    # the identifiers first: else parts of the reports would be read for every study that fits, not for one page
+    shown = joined_as_needed(select(Study.id), chosen, sort).where(*wanted).order_by(*order)
+    ids = session.scalars(shown.limit(per_page).offset((page - 1) * per_page)).all()
+    rows = session.execute(joined(select(*_COLUMNS)).where(Study.id.in_(ids)).order_by(*order)).all()
     reviews = latest_reviews(session, [row[-1] for row in rows if row[-1]])
     jobs = latest_jobs(session, [row[0] for row in rows])
     return [_listed(row, reviews.get(row[-1] or ""), jobs.get(row[0])) for row in rows], total
@@ -116,14 +120,14 @@ def latest_jobs(session: Session, study_ids: Sequence[str]) -> dict[str, LatestJ
     return {row[0]: LatestJob(*row[1:]) for row in session.execute(statement)}
 
 
-def identity_iskept(session: Session) -> bool:
+def identity_is_kept(session: Session) -> bool:
     """Whether this installation keeps the identity of any patient."""
     return session.scalar(select(Patient.id).where(Patient.identity.is_not(None)).limit(1)) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedStudy:
-    """One study of a table: no identity, no file names; ``report`` is None where there is no result."""
+    """One study of a table: no identity, no file names. ``failure`` is the error code of its newest job."""
 
     study_id: str
     subject: str
@@ -131,6 +135,7 @@ class ExportedStudy:
     state: str
     day: date
     report: dict[str, Any] | None
+    failure: str | None
     review: str | None
     reviewed_grade: str | None
 
@@ -139,10 +144,25 @@ def stream_studies(
     session: Session, chosen: StudyFilter, *, sort: str = "created", down: bool = True, at_once: int = 500
 ) -> Iterator[ExportedStudy]:
     """All studies that fit, with their reports, a few hundred at a time: memory does not grow with the number."""
-    columns = (Study.id, Patient.subject, Study.modality, Study.state, study_day, Result.report, *_review_columns())
+    columns = (
+        Study.id,
+        Patient.subject,
+        Study.modality,
+        Study.state,
+        study_day,
+        Result.report,
+        _failure(),
+        *_review_columns(),
+    )
     statement = joined(select(*columns)).where(*conditions(chosen)).order_by(*order_of(sort, down))
     for row in session.execute(statement.execution_options(yield_per=at_once)):
         yield ExportedStudy(*row)
+
+
+def _failure() -> ColumnElement[Any]:
+    code = Job.error["code"].as_string()
+    newest = select(code).where(Job.study_id == Study.id).order_by(Job.created_at.desc(), Job.id.desc()).limit(1)
+    return newest.correlate(Study).scalar_subquery()
 
 
 def _review_columns() -> list[ColumnElement[Any]]:

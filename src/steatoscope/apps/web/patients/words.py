@@ -1,0 +1,55 @@
+"""What verdicts, cautions and obstacles are called on pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask_babel import gettext, lazy_gettext
+
+CAUTIONS: Final = {
+    "modalities": lazy_gettext("The visits come from different modalities."),
+    "scales": lazy_gettext(
+        "The values lie on different scales: each has its own chart, and no change is computed across."
+    ),
+    "methods": lazy_gettext("The visits were measured by different methods: a change across them is not assessed."),
+    "models": lazy_gettext("The models or their versions differ between visits: a change can come from the software."),
+    "scanners": lazy_gettext("The visits come from different scanners: only larger changes count as real."),
+    "scanner_unknown": lazy_gettext(
+        "Not every scanner is known; they are taken to be the same. Another scanner or protocol can look like a change."
+    ),
+    "simulated": lazy_gettext("Some studies are simulated: they stand apart from real ones."),
+}
+OBSTACLES: Final = {
+    "patients": lazy_gettext("The studies belong to different subjects: no verdict on change is given."),
+    "value": lazy_gettext("At least one of the studies has no fat value."),
+    "simulated": lazy_gettext("One study is simulated and the other is not."),
+    "scale": lazy_gettext("The values lie on different scales and are not subtracted."),
+    "method": lazy_gettext("The values come from different methods or versions."),
+}
+HINDRANCES: Final = {
+    "missing": lazy_gettext("only on one side"),
+    "unit": lazy_gettext("different units"),
+    "modality": lazy_gettext("different modalities"),
+    "scale": lazy_gettext("different scales"),
+    "method": lazy_gettext("different methods"),
+}
+VERDICTS: Final = {
+    "no measurable change": lazy_gettext("no measurable change"),
+    "improved": lazy_gettext("improved"),
+    "improved, >= 30 % relative decline": lazy_gettext("improved, relative decline of 30 percent or more"),
+    "worsened": lazy_gettext("worsened"),
+    "not assessable: the repeatability of this method is not known": lazy_gettext(
+        "not assessable: the repeatability of this method is not known"
+    ),
+}
+CLASSES: Final = {"improved": "badge-ok", "worsened": "badge-refused"}
+
+
+def verdict_words(verdict: str) -> str:
+    """A verdict in the language of the page; the reason of one that cannot be given stays as the report says it."""
+    return str(VERDICTS.get(verdict) or gettext(verdict))
+
+
+def verdict_class(verdict: str) -> str:
+    """The class of a verdict's badge."""
+    return CLASSES.get(verdict.partition(",")[0], "")
