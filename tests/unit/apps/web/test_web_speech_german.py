@@ -28,7 +28,8 @@ def test_the_compiled_files_are_those_of_the_translations() -> None:
 
 
 def test_a_missing_translation_and_a_lost_place_are_found() -> None:
-    catalog = translate.updated("de")
+    catalog = translate.Catalog(locale="de")
+    catalog.add("{n} kept", string="{n} bleiben")
     catalog.add("Nobody has translated this")
     catalog.add("{n} lost", string="verloren")
     assert translate.missing(catalog) == ["Nobody has translated this", "{n} lost"]

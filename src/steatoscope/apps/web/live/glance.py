@@ -13,13 +13,13 @@ def own_studies(session: Session, user_id: str | None, most: int = 8) -> list[tu
     """A user's newest studies: ``(Study, subject)``."""
     query = select(Study, Patient.subject).join(Patient, Patient.id == Study.patient_id)
     newest = query.where(Study.owner_id == user_id).order_by(Study.created_at.desc()).limit(most)
-    return list(session.execute(newest).tuples())
+    return [(study, subject) for study, subject in session.execute(newest)]
 
 
 def queue_counts(session: Session) -> dict[str, int]:
     """How many analyses wait and how many run."""
     counts = select(Job.state, func.count()).where(Job.state.in_((QUEUED, RUNNING))).group_by(Job.state)
-    found = dict(session.execute(counts).tuples())
+    found = dict(session.execute(counts).all())
     return {state: found.get(state, 0) for state in (QUEUED, RUNNING)}
 
 
