@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from steatoscope.apps.wiring.intake_views import with_view_folders
+from steatoscope.apps.wiring.intake_views import views_of_files
 from steatoscope.apps.wiring.service import Service
 from steatoscope.pipeline.submit import LeftOut, Rules, Staged, Submission, prepare
 from steatoscope.service.storage.job_table import add_job
@@ -72,7 +72,7 @@ def take_in(service: Service, staged: Sequence[Staged], order: Order, note: Note
         work = tempfile.TemporaryDirectory(prefix="intake-", dir=service.settings.inbox, ignore_cleanup_errors=True)
         scratch = Path(stack.enter_context(work))
         made = prepare(staged, _rules(service, order, scratch), stack)
-        views, made = with_view_folders(order.views, made)
+        views = views_of_files(order.views, made)
         if "nifti" in made.kinds and not {"dicom", "mat"} & made.kinds and "modality" not in order.options:
             raise ValueError("NIfTI does not say what it holds: state the modality, CT or MR.")
         files = _stored(service, made, views)
@@ -93,10 +93,7 @@ def _stored(service: Service, made: Submission, views: Mapping[str, str]) -> lis
     files = []
     for file in made.files:
         sha256, size = service.blobs.put_file(file.path)
-        view = next(
-            (view for name, view in views.items() if file.name == name or file.name.startswith(f"{name}/")), None
-        )
-        files.append(NewFile(file.name, sha256, size, view))
+        files.append(NewFile(file.name, sha256, size, views.get(file.name)))
     return files
 
 

@@ -3,62 +3,44 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
-from steatoscope.imaging.io.safe_names import safe_name, unique_names
-from steatoscope.pipeline.submit import Staged, Submission
+from steatoscope.imaging.io.safe_names import safe_name
+from steatoscope.pipeline.submit import Submission
 
 _VIEW: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,15}$")
 
 
-def with_view_folders(wanted: Mapping[str, str], made: Submission) -> tuple[dict[str, str], Submission]:
-    """Views by the safe name of a file or folder; several files of one view are put into a folder of their own.
+def views_of_files(wanted: Mapping[str, str], made: Submission) -> dict[str, str]:
+    """The view of each file by its safe name, from views of files or folders.
 
     ``{"a.png": "AR"}`` and ``{"AR": "a.png"}`` mean the same. Raises ValueError for a name that is not among the
-    files, and for a view that is no short word.
+    files, for a view that is no short word, and for a file with two views.
     """
-    places: dict[str, list[str]] = defaultdict(list)
-    for left, right in wanted.items():
-        place, view = _tied(left, right, made)
-        places[view].append(place)
     views: dict[str, str] = {}
-    moved: dict[str, str] = {}
-    for view, names in places.items():
-        if len(names) == 1:
-            views[names[0]] = view
-            continue
-        views[f"view-{view}"] = view
-        moved.update({name: f"view-{view}/{name.replace('/', '-')}" for name in names})
-    return views, _moved(made, moved)
+    for left, right in wanted.items():
+        files, view = _tied(left, right, made)
+        for name in files:
+            if views.setdefault(name, view) != view:
+                raise ValueError(f"view {view!r}: {name[:80]!r} has another view already")
+    return views
 
 
-def _tied(left: str, right: str, made: Submission) -> tuple[str, str]:
+def _tied(left: str, right: str, made: Submission) -> tuple[list[str], str]:
     for name, view in ((left, right), (right, left)):
-        place = _place(name, made)
-        if place is not None and _VIEW.match(view):
-            return place, view
-    if not _VIEW.match(right) and _place(left, made) is not None:
+        files = _files(name, made)
+        if files and _VIEW.match(view):
+            return files, view
+    if _files(left, made):
         raise ValueError(f"view {right[:40]!r}: use a short word such as AR or HR")
     raise ValueError(f"view {right[:40]!r}: {left[:80]!r} is not among the files")
 
 
-def _place(name: str, made: Submission) -> str | None:
-    """The safe name of a file or folder that a sender means by a name."""
+def _files(name: str, made: Submission) -> list[str]:
+    """The safe names of the file, or of the files of the folder, that a sender means by a name."""
     if name in made.given:
-        return made.given[name]
+        return [made.given[name]]
     wanted = safe_name(name)
-    for file in made.files:
-        if file.name == wanted or file.name.startswith(f"{wanted}/"):
-            return wanted
-    return None
-
-
-def _moved(made: Submission, moved: Mapping[str, str]) -> Submission:
-    if not moved:
-        return made
-    names = unique_names(moved.get(file.name, file.name) for file in made.files)
-    files = tuple(Staged(name, file.path) for name, file in zip(names, made.files, strict=True))
-    return replace(made, files=files)
+    inside = {safe for given, safe in made.given.items() if safe_name(given).startswith(f"{wanted}/")}
+    return [file.name for file in made.files if file.name in inside or file.name == wanted]

@@ -38,6 +38,7 @@ def study_of(bench: Bench, study_id: str) -> Study:
         study = session.get_one(Study, study_id)
         assert study.patient.subject
         assert len(study.series) >= 0
+        assert study.files
         return study
 
 
@@ -157,12 +158,12 @@ def test_repeated_views_and_views_the_other_way_round(bench: Bench) -> None:
     assert second["duplicate"] is True
 
 
-def test_two_files_of_one_view_share_a_folder(bench: Bench) -> None:
-    files = ("a.png", png(1)), ("b.png", png(2)), ("c.png", png(3))
-    answer = send(bench, *files, views=json.dumps({"a.png": "AR", "b.png": "AR", "c.png": "HR"}))
+def test_views_of_several_files_and_of_a_folder(bench: Bench) -> None:
+    files = ("x/a.png", png(1)), ("x/b.png", png(2)), ("c.png", png(3))
+    answer = send(bench, *files, views=json.dumps({"x": "AR", "c.png": "HR"}))
     study = study_of(bench, answer.json["study_id"])
-    assert study.views == {"view-AR": "AR", "c.png": "HR"}
-    assert set(stored(bench, study.id)) == {"view-AR/a.png", "view-AR/b.png", "c.png"}
+    assert study.views == {"x/a.png": "AR", "x/b.png": "AR", "c.png": "HR"}
+    assert {file.name: file.view for file in study.files} == study.views
 
 
 @pytest.mark.parametrize(
