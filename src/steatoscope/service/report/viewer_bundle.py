@@ -158,7 +158,7 @@ def _volume_scene(outcome: Outcome, volume: Volume, images: list[Layer]) -> Scen
         "sites": [],
     }
     masks = [mask_layer(name, outcome.masks[name]) for name in COLOURS if name in outcome.masks]
-    return Scene("s0", facts, [*images, *masks, *_fatty(outcome), *_volume_heats(outcome)])
+    return Scene("s0", facts, [*images, *_fatty(outcome), *masks, *_volume_heats(outcome)])
 
 
 def _fatty(outcome: Outcome) -> list[Layer]:

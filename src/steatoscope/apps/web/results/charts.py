@@ -10,7 +10,7 @@ from steatoscope.core.report import Report
 from steatoscope.service.report.formatting import compact, share, signed
 from steatoscope.service.report.wording import GRADE_CODES, feature_label
 
-WIDTH: Final = 600.0
+WIDTH: Final = 340.0
 _MOST_BARS: Final = 10
 _PLOT: Final = (300.0, 560.0)
 
