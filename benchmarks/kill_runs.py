@@ -58,7 +58,7 @@ def wait_for(what: Callable[[], Any], words: str, seconds: float = PATIENCE_S) -
     while not (found := what()):
         if time.monotonic() > until:
             raise TimeoutError(f"{words} did not come about in {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(0.2)
     return found
 
 
@@ -175,7 +175,12 @@ def one_run(set_up: SetUp, load: Load, target: str, studies: int, number: int, c
     """Upload, kill once at a random moment, wait until every job has ended."""
     uploader = threading.Thread(target=load.upload, args=(studies, f"{target}-{number}"))
     uploader.start()
-    time.sleep(chance.uniform(0.0, 1.5 * studies))
+    if number % 3:  # in the midst of an analysis; else at any moment, uploads included
+        wait_for(lambda: count_of(set_up, "running"), "a running job")
+        time.sleep(chance.uniform(0.0, 1.2))
+    else:
+        time.sleep(chance.uniform(0.0, 1.5 * studies))
+    struck = count_of(set_up, "running")
     emptied = bool(set_up.broker) and number % 3 == 2
     if emptied:
         empty_broker(set_up.broker)
@@ -186,8 +191,13 @@ def one_run(set_up: SetUp, load: Load, target: str, studies: int, number: int, c
     time.sleep(0.2)
     set_up.tend()
     uploader.join()
-    wait_for(lambda: unfinished(set_up) == 0, "the end of all jobs")
-    return {"recovery_s": time.monotonic() - killed_at, "victim": victim is not None, "emptied": emptied}
+    wait_for(lambda: count_of(set_up, "queued", "running") == 0, "the end of all jobs")
+    return {
+        "recovery_s": time.monotonic() - killed_at,
+        "victim": victim is not None,
+        "running": struck,
+        "emptied": emptied,
+    }
 
 
 def empty_broker(url: str) -> None:
@@ -210,12 +220,12 @@ def installation(set_up: SetUp) -> Iterator[Any]:
         service.database.dispose()
 
 
-def unfinished(set_up: SetUp) -> int:
+def count_of(set_up: SetUp, *states: str) -> int:
+    """Jobs in these states."""
     from steatoscope.service.storage.tables import Job
 
-    time.sleep(0.3)
     with installation(set_up) as (_service, session):
-        return int(session.query(Job).filter(Job.state.in_(("queued", "running"))).count())
+        return int(session.query(Job).filter(Job.state.in_(states)).count())
 
 
 def verdict(set_up: SetUp, load: Load) -> dict[str, Any]:
@@ -278,6 +288,8 @@ def main() -> int:
         "set_up": "PostgreSQL and broker" if given.broker else "SQLite, embedded",
         "runs": {target: len(done) for target, done in runs.items()},
         "kills": {target: sum(run["victim"] for run in done) for target, done in runs.items()},
+        "kills_while_a_job_ran": {target: sum(run["running"] > 0 for run in done) for target, done in runs.items()},
+        "broker_emptied": sum(run["emptied"] for done in runs.values() for run in done),
         "longest_recovery_s": {
             target: round(max(run["recovery_s"] for run in done), 1) for target, done in runs.items()
         },

@@ -34,7 +34,6 @@ def make_celery(broker_url: str) -> Celery:
         task_acks_late=True,
         worker_prefetch_multiplier=1,
         worker_pool="threads",
-        worker_hijack_root_logger=False,
         worker_enable_remote_control=False,
         worker_send_task_events=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -93,11 +92,22 @@ def run_celery_worker(service: Service, concurrency: int) -> int:
     def stopping(**_given: Any) -> None:
         minders.stop.ask()
 
+    def own_logging(**_given: Any) -> None:
+        """Having a receiver keeps Celery from setting up logging of its own."""
+
     signals.worker_shutting_down.connect(stopping)
+    signals.setup_logging.connect(own_logging)
     housekeeper = make_housekeeper(service, celery_sender(service.settings.broker_url))
     housekeeper.start()
     try:
-        worker = app.Worker(concurrency=concurrency, pool="threads", loglevel="WARNING", quiet=True)
+        worker = app.Worker(
+            concurrency=concurrency,
+            pool="threads",
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
         worker.start()
         return int(worker.exitcode or 0)
     finally:
