@@ -81,6 +81,14 @@ def judge_nifti(path: Path, *, max_side: int = MAX_SIDE, max_bytes: int = MAX_BY
     return min(layout.shape[:2])
 
 
+def preview_nifti(head: bytes, path: Path) -> tuple[tuple[int, ...], Geometry]:
+    """Axes (columns, rows, slices[, volumes]) and geometry from unpacked first bytes; E_FORMAT, E_BOMB, E_TRUNCATED."""
+    with decoding(path, "NIfTI"):
+        layout = _layout(head[:_HEADER_2], path)
+        _check_limits(layout, path, MAX_SIDE, MAX_BYTES)
+    return layout.shape, layout.geometry
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Stream]:
     """The file's bytes, unpacked where they are gzip; damage to the packing becomes a coded error."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask_openapi3 import OpenAPI
 
-from steatoscope.apps.web.uploads import api_commit, api_parts, api_studies
+from steatoscope.apps.web.uploads import api_commit, api_parts, api_preview, api_studies
 from steatoscope.apps.web.uploads.parts import register_parts
 
-WITH_ADDRESSES = (api_commit, api_parts, api_studies)
+WITH_ADDRESSES = (api_commit, api_parts, api_preview, api_studies)
 
 
 def register(app: OpenAPI) -> None:
