@@ -6,6 +6,7 @@ sent again (``housekeeper``). Tasks run in threads, because each only minds a wa
 
 from __future__ import annotations
 
+import logging
 import queue
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from celery import Celery, signals
 
 from steatoscope.apps.wiring.service import Service
 from steatoscope.apps.wiring.workers import make_housekeeper, make_minder
+from steatoscope.service.jobs.child import ChildDied
 from steatoscope.service.jobs.minder import Minder
 from steatoscope.service.jobs.pace import Stop
 
 TASK: Final = "steatoscope.run_job"
 QUEUE: Final = "steatoscope"
 _SEND_S: Final = 5.0
+_STARTS: Final = 3
+_LOG: Final = logging.getLogger("steatoscope.jobs")
 
 
 def make_celery(broker_url: str) -> Celery:
@@ -72,6 +76,23 @@ class Minders:
         finally:
             self._idle.put(minder)
 
+    def warm(self) -> None:
+        """Start all children. The thread that calls this must live as long as they shall (see ``orphan``)."""
+        for minder in self._all:
+            minder.warm()
+
+    def run(self, job_id: str) -> None:
+        """Mind one job with an idle minder; a child that dies while it starts is tried again."""
+        with self.lent() as minder:
+            for _ in range(_STARTS):
+                try:
+                    minder.run_one(job_id)
+                except ChildDied as death:
+                    _LOG.error("no warm child: %s", death)
+                    self.stop.wait(1.0)
+                else:
+                    return
+
     def close(self) -> None:
         """End all children."""
         for minder in self._all:
@@ -86,8 +107,7 @@ def run_celery_worker(service: Service, concurrency: int) -> int:
     @app.task(name=TASK)  # type: ignore[misc,untyped-decorator,unused-ignore]
     def run_job(job_id: str) -> None:
         if not minders.stop.requested():
-            with minders.lent() as minder:
-                minder.run_one(job_id)
+            minders.run(job_id)
 
     def stopping(**_given: Any) -> None:
         minders.stop.ask()
@@ -100,6 +120,7 @@ def run_celery_worker(service: Service, concurrency: int) -> int:
     housekeeper = make_housekeeper(service, celery_sender(service.settings.broker_url))
     housekeeper.start()
     try:
+        minders.warm()
         worker = app.Worker(
             concurrency=concurrency,
             pool="threads",

@@ -63,6 +63,13 @@ class Minder:
         finally:
             self._child.kill()
 
+    def warm(self) -> None:
+        """Start the child before there is a job; one that dies meanwhile is left for the first job to start."""
+        try:
+            self._child.ensure()
+        except ChildDied as death:
+            _LOG.error("no warm child: %s", death)
+
     def close(self) -> None:
         """End the child."""
         self._child.kill()
