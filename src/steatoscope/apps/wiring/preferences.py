@@ -58,6 +58,8 @@ def preferences(session: Session, settings: ServiceSettings) -> Preferences:
 
 def change_preferences(session: Session, settings: ServiceSettings, changes: Mapping[str, Any], by: str) -> list[str]:
     """Set some settings; returns the names of those that changed. Raises ValueError where a value is not allowed."""
+    if int(changes.get("most_upload_bytes", 0)) > settings.most_upload_bytes:
+        raise ValueError(f"uploads are limited to {settings.most_upload_bytes} bytes when the service starts")
     before = asdict(preferences(session, settings))
     changed = [key for key, value in changes.items() if _checked(key, value) != before[key]]
     for key in changed:

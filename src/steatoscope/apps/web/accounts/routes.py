@@ -6,6 +6,7 @@ from importlib import import_module
 
 from flask_openapi3 import OpenAPI
 
+from steatoscope.apps.web.accounts import tokens_api
 from steatoscope.apps.web.accounts.pages import pages
 
 
@@ -14,3 +15,4 @@ def register(app: OpenAPI) -> None:
     for name in ("entry_pages", "account_pages"):
         import_module(f"steatoscope.apps.web.accounts.{name}")
     app.register_blueprint(pages)
+    app.register_api(tokens_api.api)
