@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Date, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Date, Select, and_, case, false, func, or_, select
 
 from steatoscope.service.storage.tables import Patient, Result, Review, Study, User
 
@@ -58,6 +58,9 @@ _SORTS: Final[dict[str, ColumnElement[Any]]] = {
     "owner": User.name.expression,
 }
 SORTS: Final = tuple(_SORTS)
+_FIGURES: Final = frozenset({"status", "scale", "fat", "grade"})
+_ALWAYS_KNOWN: Final = frozenset({"created", "date", "subject", "state"})
+_SHORTEST_ID: Final = 6
 
 
 def joined(statement: Select[Any]) -> Select[Any]:
@@ -68,6 +71,19 @@ def joined(statement: Select[Any]) -> Select[Any]:
         .outerjoin(User, User.id == Study.owner_id)
         .outerjoin(Result, Result.id == Study.current_result_id)
     )
+
+
+def joined_as_needed(statement: Select[Any], chosen: StudyFilter, sort: str = "") -> Select[Any]:
+    """A selection over studies with only those tables joined that the filter or the order asks for: quicker."""
+    statement = statement.select_from(Study)
+    figures = (chosen.grade, chosen.status, chosen.scale, chosen.fat_min, chosen.fat_max, chosen.simulated)
+    if chosen.subject is not None or chosen.text is not None or sort == "subject":
+        statement = statement.join(Patient, Patient.id == Study.patient_id)
+    if sort == "owner":
+        statement = statement.outerjoin(User, User.id == Study.owner_id)
+    if sort in _FIGURES or any(figure is not None for figure in figures):
+        statement = statement.outerjoin(Result, Result.id == Study.current_result_id)
+    return statement
 
 
 def conditions(chosen: StudyFilter) -> list[ColumnElement[bool]]:
@@ -91,13 +107,15 @@ def conditions(chosen: StudyFilter) -> list[ColumnElement[bool]]:
         has = select(Review.id).where(Review.result_id == Study.current_result_id).exists()
         found.append(has if chosen.reviewed else ~has)
     if chosen.simulated is not None:
-        marked = func.coalesce(CODES.as_string(), "").contains(SIMULATED_CODE)
+        marked = func.coalesce(Result.simulated, false())
         found.append(marked if chosen.simulated else ~marked)
     return found
 
 
 def _matches(text: str, identity: bool) -> ColumnElement[bool]:
-    places = [Patient.subject.icontains(text, autoescape=True), Study.id.istartswith(text, autoescape=True)]
+    places: list[ColumnElement[bool]] = [Patient.subject.icontains(text, autoescape=True)]
+    if len(text) >= _SHORTEST_ID and set(text.lower()) <= set("0123456789abcdef"):
+        places.append(and_(Study.id >= text.lower(), Study.id < text.lower() + "g"))  # a range: the index serves it
     if identity:
         places.append(Study.description.icontains(text, autoescape=True))
         places += [kept(key).icontains(text, autoescape=True) for key in ("name", "patient_id")]
@@ -117,5 +135,5 @@ def is_simulated(codes: Any) -> bool:
 
 def order_of(sort: str, down: bool) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
     """What to order by: a column of :data:`SORTS`, missing values last, then the study's id, so pages are stable."""
-    column = _SORTS[sort]
-    return (column.desc() if down else column.asc()).nulls_last(), Study.id.asc()
+    column = _SORTS[sort].desc() if down else _SORTS[sort].asc()
+    return (column if sort in _ALWAYS_KNOWN else column.nulls_last()), Study.id.asc()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from steatoscope.service.storage.base import Base, new_id, now
@@ -44,18 +44,26 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
 
 
+def _is_simulated(context: Any) -> bool:
+    """Whether the quality codes of the report that is being stored say that its images are simulated."""
+    codes = (context.get_current_parameters()["report"].get("quality") or {}).get("codes") or []
+    return any(code.get("code") == "W_SIMULATED" for code in codes)
+
+
 class Result(Base):
     """One version of a study's result; never changed once written. The figures are copies for lists and sorting."""
 
     __tablename__ = "results"
-    __table_args__ = (UniqueConstraint("study_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("study_id", "version"),
+        Index("ix_results_figures", "id", "fat_percent", "grade", "status", "scale", "simulated"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id", ondelete="CASCADE"), index=True)
     job_id: Mapped[str] = mapped_column(String(32), unique=True)
     version: Mapped[int]
     kind: Mapped[str] = mapped_column(String(12), default="machine")
-    report: Mapped[dict[str, Any]]
     report_digest: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(12))
     scale: Mapped[str | None] = mapped_column(String(20))
@@ -65,6 +73,8 @@ class Result(Base):
     grade: Mapped[str | None] = mapped_column(String(12), index=True)
     probability: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    report: Mapped[dict[str, Any]]  # behind the small columns: SQLite reads a row from its start
+    simulated: Mapped[bool] = mapped_column(default=_is_simulated, server_default=false())
 
     files: Mapped[list[ResultFile]] = relationship(back_populates="result", cascade="all, delete-orphan")
     reviews: Mapped[list[Review]] = relationship(back_populates="result", cascade="all, delete-orphan")
