@@ -30,7 +30,8 @@ class Editor {
     viewer.view.hidden.delete("liver");
     this.leave = viewer.on("change", () => this.#prepare());
     this.#prepare();
-    viewer.canvas.focus();
+    viewer.canvas.focus({ preventScroll: true });
+    place.scrollIntoView({ block: "start" });
   }
 
   #refuse() {
@@ -256,19 +257,15 @@ class Editor {
     this.again = act(t("Redo"), () => this.redo());
     this.send = make("button", { type: "button", class: "button button-primary", id: "editor-send", click: () => this.#send() }, t("Measure again"));
     const volume = this.scene.kind === "volume";
+    const between = volume ? [act(t("Fill between edited images"), () => this.fillBetween(), { id: "editor-between" })] : [];
+    const keys = make("details", {}, make("summary", {}, t("How to draw")), make("p", { class: "muted small" }, t("Drag to draw; the wheel changes the image, dragging with Shift moves the picture. Keys in the picture: arrows move the brush, Space draws, Enter closes a polygon, E adds or removes, D brush, P polygon, [ ] size, U undo, R redo, Page up and down change the image.")));
     this.place.replaceChildren(make("section", { class: "editor", "aria-label": t("Correct the liver outline") },
-      make("h3", {}, t("Correct the liver outline")), make("p", { class: "muted small" }, this.#explained()),
+      make("div", { class: "row" }, make("h3", {}, t("Correct the liver outline")), this.count),
+      ...(volume ? [] : [make("p", { class: "muted small" }, t("One outline stands for all frames of the view. It limits the further measurements; the fat model reads the whole sector, so the fat value stays."))]),
       make("div", { class: "row" }, make("div", { class: "row", role: "group", "aria-label": t("Tool") }, ...this.picks), make("div", { class: "row", role: "group", "aria-label": t("Effect") }, ...this.values),
-        make("div", { class: "field field-inline" }, make("label", { for: "editor-size" }, t("Size")), this.size), this.back, this.again,
-        ...(volume ? [act(t("Fill between edited images"), () => this.fillBetween(), { id: "editor-between" })] : [])),
-      make("div", { class: "field" }, make("label", { for: "editor-note" }, t("Note (why it was corrected)")), this.note), this.count, this.fault,
-      make("div", { class: "row" }, this.send, act(t("Discard"), () => this.close()))));
-  }
-
-  #explained() {
-    const keys = t("Keys in the picture: arrows move the brush, Space draws, Enter closes a polygon, E adds or removes, D brush, P polygon, [ ] size, U undo, R redo, Page up and down change the image.");
-    const clip = t("One outline stands for all frames of the view. It limits the further measurements; the fat model reads the whole sector, so the fat value stays.");
-    return this.scene.kind === "volume" ? keys : `${clip} ${keys}`;
+        make("div", { class: "field field-inline" }, make("label", { for: "editor-size" }, t("Size")), this.size), this.back, this.again, ...between),
+      make("div", { class: "row editor-end" }, make("div", { class: "field" }, make("label", { for: "editor-note" }, t("Note (why it was corrected)")), this.note), this.send, act(t("Discard"), () => this.close())),
+      this.fault, keys));
   }
 
   #show() {
