@@ -140,8 +140,9 @@ def _named(staged: Sequence[Staged], rules: Rules, stack: ExitStack) -> Iterator
 
 def _expanded(staged: Sequence[Staged], rules: Rules, stack: ExitStack) -> Iterator[tuple[Staged, bool]]:
     for file in staged:
-        if sniff(file.path) != "zip":
-            yield file, "/" not in file.name.replace("\\", "/")
+        named = "/" not in file.name.replace("\\", "/")
+        if sniff(file.path) != "zip" or not (named or len(staged) == 1):
+            yield file, named
             continue
         try:
             folder = stack.enter_context(unpacked(file.path, max_bytes=MAX_BYTES, within=rules.scratch))
