@@ -117,8 +117,14 @@ def _equal_studies(
 ) -> list[Study]:
     """Studies of the same content that may be of the same patient: a stated subject, or the header's, must agree."""
     subject = order.subject or _header_subject(service, made)
+    number = None if order.subject else made.person.patient_id
+    key = identity_key_of(service.secret, number) if number else None
     found = same_content(session, content_digest(file.sha256 for file in files))
-    return [study for study in found if subject is None or study.patient.subject == subject]
+    return [
+        study
+        for study in found
+        if subject is None or study.patient.subject == subject or (key and study.patient.identity_key == key)
+    ]
 
 
 def _header_subject(service: Service, made: Submission) -> str | None:
