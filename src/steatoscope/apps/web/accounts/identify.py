@@ -26,7 +26,7 @@ def identify() -> Principal:
 
     A bearer token alone decides where one is shown: one that is not valid is refused, whatever the cookies say.
     """
-    if request.endpoint is None or request.endpoint == "static":
+    if request.endpoint == "static":
         return NOBODY
     kind, _, secret = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer":
