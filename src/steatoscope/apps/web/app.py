@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import g
+from flask import g, request
 from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from steatoscope import __version__
 from steatoscope.apps.web.accounts import routes as accounts
-from steatoscope.apps.web.accounts.identify import identify
+from steatoscope.apps.web.accounts.identify import identify, in_force
 from steatoscope.apps.web.admin import routes as admin
 from steatoscope.apps.web.apidoc import ErrorDocument, complete_document
 from steatoscope.apps.web.context import principal
@@ -88,6 +88,8 @@ def create_app(service: Service, **config: Any) -> OpenAPI:
 
 def _who() -> None:
     g.principal = identify()
+    if request.method != "GET" and principal().user_id is not None:
+        request.max_content_length = in_force().most_upload_bytes
 
 
 def _forgery() -> None:

@@ -70,6 +70,10 @@ def check_door() -> ResponseReturnValue | None:
     """Before each request: let pass, send to the sign-in page, or refuse with 401 or 403."""
     if request.endpoint is None:
         return None
+    if "\0" in request.path:
+        raise Problem.of("E_NOTFOUND")
+    if any("\0" in value for _name, values in request.args.lists() for value in values):
+        raise Problem.of("E_INPUT", cause="No text of this service holds a NUL character.")
     door = door_of(current_app, request.endpoint)
     if door is not None and door.kind == "public":
         return None

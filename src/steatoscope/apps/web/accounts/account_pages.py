@@ -66,14 +66,16 @@ def change_password() -> ResponseReturnValue:
     """A new password, for who knows the old one; all other sessions end."""
     with service().database.reading() as session:
         encoded = session.get_one(User, principal().user_id).password_hash
-    if encoded is not None and not verify_password(encoded, password_of("old_password")):
+    if encoded is None:
+        return _page(error=_("This account has no password: it signs in with your organisation."), status=403)
+    if not verify_password(encoded, password_of("old_password")):
         with service().database.writing() as session:
             trail.note(session, "user.password", "user", principal().user_id or "", outcome="refused")
         return _page(error=_("The old password is wrong."), status=403)
     fresh = password_of("password")
     if fresh != password_of("password_again"):
         return _page(error=_("The two passwords differ."), status=422)
-    if encoded is not None and verify_password(encoded, fresh):
+    if verify_password(encoded, fresh):
         return _page(error=_("The new password is the old one."), status=422)
     try:
         hashed = hash_password(fresh)

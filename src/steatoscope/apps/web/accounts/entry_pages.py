@@ -70,14 +70,15 @@ def sign_in() -> ResponseReturnValue:
                 return redirect(url_for("accounts.setup"))
         if principal().user_id is not None:
             return redirect(target)
-        return _sign_in_page("", target)
+        return sign_in_page("", target)
     name = text_of("name", longest=80)
     if not signing.sign_in_with_password(name, password_of("password")):
-        return _sign_in_page(name, target, failed=True), 401
+        return sign_in_page(name, target, failed=True), 401
     return redirect(target)
 
 
-def _sign_in_page(name: str, target: str, *, failed: bool = False) -> str:
+def sign_in_page(name: str, target: str, *, failed: bool = False) -> str:
+    """The page that asks for name and password."""
     by_provider = bool(service().settings.oidc_issuer)
     return render_template("accounts/sign_in.html", name=name, target=target, failed=failed, by_provider=by_provider)
 

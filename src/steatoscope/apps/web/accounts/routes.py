@@ -12,7 +12,7 @@ from steatoscope.apps.web.accounts.pages import pages
 
 def register(app: OpenAPI) -> None:
     """Add the routes to the application."""
-    for name in ("entry_pages", "account_pages"):
+    for name in ("entry_pages", "account_pages", "provider"):
         import_module(f"steatoscope.apps.web.accounts.{name}")
     app.register_blueprint(pages)
     app.register_api(tokens_api.api)
