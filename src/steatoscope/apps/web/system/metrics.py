@@ -63,7 +63,7 @@ class InstallationCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Jobs by state, queue, results by modality, storage, workers."""
         with self._service.database.reading() as session:
-            jobs = {s: n for s, n in session.execute(select(Job.state, func.count()).group_by(Job.state))}
+            jobs = dict(session.execute(select(Job.state, func.count()).group_by(Job.state)).all())
             oldest = session.scalar(select(func.min(Job.created_at)).where(Job.state == States.QUEUED))
             modalities = session.execute(
                 select(Study.modality, func.count(Result.id))
