@@ -17,6 +17,8 @@ GET    /setup                                         anybody
 POST   /setup                                         anybody
 GET    /sign-in                                       anybody
 POST   /sign-in                                       anybody
+GET    /sign-in/provider                              anybody
+GET    /sign-in/provider/back                         anybody
 POST   /sign-out                                      signed-in
 POST   /preferences                                   anybody
 GET    /speech/<language>.json                        anybody
