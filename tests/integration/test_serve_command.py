@@ -46,8 +46,8 @@ def start(data: Path, *options: str, **environment: str) -> Served:
             stdout=subprocess.PIPE, stderr=said, text=True, env={**os.environ, **environment},
         )  # fmt: skip
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(5)]
-    ready = json.loads("".join(lines))
+    with process.stdout as out:
+        ready = json.loads("".join(out.readline() for _ in range(5)))
     return Served(process, ready["url"], data, errors.read_text())
 
 
