@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import IO, Any, Final
 
-from flask import Response, send_file
+from flask import Response
 from flask_openapi3 import APIBlueprint
 
 from steatoscope.apps.web.context import service
@@ -23,6 +23,7 @@ from steatoscope.service.storage.study_lists import stream_studies
 CSV: Final = "text/csv"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LINES_AT_ONCE: Final = 200
+_BYTES_AT_ONCE: Final = 256 * 1024
 _WIDTHS: Final = {"study": 34, "subject": 20, "codes": 30, "fat_method": 30, "report_digest": 20, "notice": 40}
 
 
@@ -39,10 +40,19 @@ def xlsx_answer(chosen: StudyFilter, query: TableQuery) -> Response:
     import tempfile
 
     _note_export(chosen, query, "xlsx")
-    file = tempfile.TemporaryFile(dir=service().settings.scratch)  # noqa: SIM115 closed with the response
+    file = tempfile.TemporaryFile(dir=service().settings.scratch)  # noqa: SIM115 closed where it has been sent
     _write_workbook(chosen, query, file)
+    response = Response(_sent(file), mimetype=XLSX)
+    response.content_length = file.tell()
+    response.headers["Content-Disposition"] = "attachment; filename=studies.xlsx"
     file.seek(0)
-    return send_file(file, mimetype=XLSX, as_attachment=True, download_name="studies.xlsx", max_age=0)
+    return response
+
+
+def _sent(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_BYTES_AT_ONCE):
+            yield chunk
 
 
 def _note_export(chosen: StudyFilter, query: TableQuery, kind: str) -> None:
@@ -102,6 +112,7 @@ def _write_workbook(chosen: StudyFilter, query: TableQuery, file: IO[bytes]) -> 
         for row in rows:
             sheet.append(row)
     book.save(file)
+    file.seek(0, io.SEEK_END)
 
 
 def _simulated_words() -> str:

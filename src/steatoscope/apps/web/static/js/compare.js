@@ -1,32 +1,42 @@
-// Two viewers side by side that move together by relative position until they are unlinked.
+// Two viewers side by side that move together until they are unlinked: slices by their relative place, and zoom; the
+// window too where both show one modality.
 import { createViewer } from "./viewer.js";
 
 const places = [...document.querySelectorAll("[data-compare] [data-viewer]")];
-const viewers = await Promise.all(
-  places.map((place) => createViewer(place, { studyId: place.dataset.study, version: Number(place.dataset.version) })),
-);
 const tools = document.querySelector("[data-link-tools]");
 const linked = tools.querySelector("[data-linked]");
 let following = false;
 
-function relative(view) {
-  return view.count > 1 ? view.index / (view.count - 1) : 0;
+async function opened(place) {
+  try {
+    return await createViewer(place, { studyId: place.dataset.study, version: Number(place.dataset.version) });
+  } catch {
+    return null; // the viewer itself has said why
+  }
 }
 
-/** Bring the other viewer to the same share of its own slices; the same window where both show the same modality. */
-function follow(view, other) {
+/** Bring `other` to where `state` is; what that changes in turn is not followed back. */
+function follow(state, other, sameModality) {
   if (following || !linked.checked) return;
   following = true;
   try {
-    const aim = Math.round(relative(view) * (other.count - 1));
-    if (other.count > 1 && aim !== other.index) other.setIndex(aim);
+    other.setIndex(state.fraction * (other.state.count - 1));
+    other.setView(state);
+    if (sameModality) other.setWindow(state.center, state.width);
   } finally {
     following = false;
   }
 }
 
-if (viewers.length === 2) {
+function link(left, right, sameModality) {
   tools.hidden = false;
-  viewers.forEach((viewer, place) => viewer.on("change", () => follow(viewer, viewers[1 - place])));
-  linked.addEventListener("change", () => follow(viewers[0], viewers[1]));
+  left.on("change", (state) => follow(state, right, sameModality));
+  right.on("change", (state) => follow(state, left, sameModality));
+  linked.addEventListener("change", () => follow(left.state, right, sameModality));
 }
+
+const viewers = await Promise.all(places.map(opened));
+if (viewers.length === 2 && viewers.every(Boolean)) {
+  link(...viewers, places[0].dataset.modality === places[1].dataset.modality);
+}
+document.querySelector("[data-compare]").dataset.ready = "";
