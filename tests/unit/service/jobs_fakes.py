@@ -121,6 +121,9 @@ class FakeStore:
     def undispatched(self) -> list[str]:
         return []
 
+    def sign(self, owner: str) -> None:
+        self.log.append(("signed", owner))
+
     def tokens(self) -> set[str]:
         return set()
 

@@ -22,7 +22,7 @@ from steatoscope.service.jobs.pace import Stop
 
 TASK: Final = "steatoscope.run_job"
 QUEUE: Final = "steatoscope"
-_SEND_S: Final = 5.0
+_REDIS: Final = {"socket_timeout": 10, "socket_connect_timeout": 5, "visibility_timeout": 7200}
 _STARTS: Final = 3
 _LOG: Final = logging.getLogger("steatoscope.jobs")
 
@@ -42,8 +42,9 @@ def make_celery(broker_url: str) -> Celery:
         worker_send_task_events=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"socket_timeout": 10, "socket_connect_timeout": _SEND_S, "visibility_timeout": 7200},
     )
+    if broker_url.startswith("redis"):
+        app.conf.broker_transport_options = _REDIS
     return app
 
 
@@ -66,6 +67,11 @@ class Minders:
         self._all = [make_minder(service, self.stop, name=f"/{number}") for number in range(count)]
         for minder in self._all:
             self._idle.put(minder)
+
+    @property
+    def names(self) -> list[str]:
+        """What the minders are called in leases."""
+        return [minder.owner for minder in self._all]
 
     @contextmanager
     def lent(self) -> Iterator[Minder]:
@@ -117,7 +123,7 @@ def run_celery_worker(service: Service, concurrency: int) -> int:
 
     signals.worker_shutting_down.connect(stopping)
     signals.setup_logging.connect(own_logging)
-    housekeeper = make_housekeeper(service, celery_sender(service.settings.broker_url))
+    housekeeper = make_housekeeper(service, celery_sender(service.settings.broker_url), names=minders.names)
     housekeeper.start()
     try:
         minders.warm()

@@ -41,7 +41,7 @@ class SqlJobStore:
 
     def claim(self, owner: str, job_id: str | None = None) -> Claim | None:
         """Take the next job, or this one; looks first without a lock, so that idle workers disturb nobody."""
-        self._sign(owner)
+        self.sign(owner)
         with self._database.reading() as session:
             queued = select(Job.id).where(Job.state == QUEUED)
             if session.scalar((queued if job_id is None else queued.where(Job.id == job_id)).limit(1)) is None:
@@ -52,7 +52,7 @@ class SqlJobStore:
                 return None
             return Claim(job.id, job.study_id, job.kind, dict(job.options), job.lease_token, job.attempts)
 
-    def _sign(self, owner: str) -> None:
+    def sign(self, owner: str) -> None:
         """Leave a sign of life now and then, for who watches the service."""
         if time.monotonic() - self._signed.get(owner, -math.inf) >= BEAT_S:
             with self._database.writing() as session:

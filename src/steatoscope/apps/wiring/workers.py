@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from steatoscope.apps.wiring.job_store import SqlJobStore
 from steatoscope.apps.wiring.service import Service
@@ -40,10 +40,12 @@ def make_minder(service: Service, stop: Stop, *, name: str = "") -> Minder:
     )
 
 
-def make_housekeeper(service: Service, send: Callable[[str], None] | None = None) -> Housekeeper:
-    """Who sweeps the table, and dispatches where there is a broker."""
-    settings = service.settings
-    return Housekeeper(job_store(service), send, scratch=settings.scratch, sweep_s=min(2.0, settings.lease_s / 3))
+def make_housekeeper(
+    service: Service, send: Callable[[str], None] | None = None, *, names: Sequence[str] = ()
+) -> Housekeeper:
+    """Who sweeps the table, and dispatches where there is a broker; ``names`` of workers that wait for messages."""
+    scratch, sweep_s = service.settings.scratch, min(2.0, service.settings.lease_s / 3)
+    return Housekeeper(job_store(service), send, scratch=scratch, names=names, sweep_s=sweep_s)
 
 
 def make_sender(settings: ServiceSettings) -> Callable[[str], None] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from steatoscope.service.jobs.minder import sweep_scratch
@@ -16,6 +16,7 @@ _LOG = logging.getLogger("steatoscope.jobs")
 class Housekeeper:
     """A thread that sweeps the job table and, where there is a broker, dispatches queued jobs through ``send``.
 
+    ``names`` are workers of this process that only wake for messages: their signs of life are left here.
     Folders in ``scratch`` that lost jobs leave are removed at the start and after each sweep that found some.
 
     Several may run at once, in servers and workers: rows are locked while they are looked at.
@@ -27,10 +28,12 @@ class Housekeeper:
         send: Callable[[str], None] | None = None,
         *,
         scratch: Path,
+        names: Sequence[str] = (),
         sweep_s: float = 2.0,
         dispatch_s: float = 0.5,
     ) -> None:
         self._store, self._send, self._scratch = store, send, scratch
+        self._names = names
         self._sweep_s = sweep_s
         self._turn_s = sweep_s if send is None else min(dispatch_s, sweep_s)
         self._closing = threading.Event()
@@ -55,6 +58,8 @@ class Housekeeper:
                 if untidy:
                     sweep_scratch(self._store, self._scratch)
                     untidy = False
+                for name in self._names:
+                    self._store.sign(name)
                 if self._send is not None:
                     dispatch(self._store, self._send)
             except Exception as fault:

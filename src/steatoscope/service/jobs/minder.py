@@ -23,12 +23,12 @@ class Minder:
         self, store: JobStore, child: WarmChild, scratch: Path, *, owner: str, pace: Pace | None = None, stop: Stop
     ) -> None:
         self._store, self._child, self._scratch = store, child, scratch
-        self._owner, self._pace, self._stop = owner, pace or Pace(), stop
+        self.owner, self._pace, self._stop = owner, pace or Pace(), stop
 
     def run_one(self, job_id: str | None = None) -> str | None:
         """Take the next job, or this one, and mind it to its end; returns how it ended, None where none was there."""
         self._child.ensure()
-        claim = self._store.claim(self._owner, job_id)
+        claim = self._store.claim(self.owner, job_id)
         if claim is None:
             return None
         folder = self._scratch / f"{_PREFIX}{claim.job_id}-{claim.lease_token}"

@@ -93,6 +93,9 @@ class JobStore(Protocol):
     def undispatched(self) -> list[str]:
         """Queued jobs for which a message has to be sent now; they count as sent."""
 
+    def sign(self, owner: str) -> None:
+        """Leave a sign of life of an idle worker; often called, seldom written."""
+
     def tokens(self) -> set[str]:
         """Tokens of all leases that may still be held."""
 
