@@ -111,7 +111,7 @@ def retry(path: JobPath) -> tuple[Response, int]:
 
 _STREAM: Final[dict[str, Any]] = {
     "description": "Events `state` (data: the job), `end`, `gone`; comments in between",
-    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    "content": {"text/event-stream": {}},
 }
 
 
