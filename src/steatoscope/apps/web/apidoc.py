@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask_openapi3 import OpenAPI
+from flask_openapi3 import APIBlueprint, OpenAPI
 from pydantic import BaseModel
 
 _SHARED: Final = {
@@ -40,6 +40,7 @@ class ErrorDocument(BaseModel):
 
 def complete_document(app: OpenAPI) -> dict[str, Any]:
     """The OpenAPI document of the application with the shared refusals added to each operation."""
+    _merge_paths(app)
     document: dict[str, Any] = app.api_doc
     schema = {"$ref": f"#/components/schemas/{ErrorDocument.__name__}"}
     for item in document["paths"].values():
@@ -54,3 +55,21 @@ def complete_document(app: OpenAPI) -> dict[str, Any]:
                         "content": {"application/json": {"schema": schema}},
                     }
     return document
+
+
+def _merge_paths(app: OpenAPI) -> None:
+    """Put together the methods of one address that several blueprints serve; the last one alone would win.
+
+    Raises ValueError where two blueprints describe different things under one name.
+    """
+    schemas: dict[str, Any] = {}
+    for blueprint in app.blueprints.values():
+        if not isinstance(blueprint, APIBlueprint):
+            continue
+        for path, item in blueprint.paths.items():
+            merged = app.paths[path] = app.paths[path].model_copy()
+            for name in item.model_fields_set:
+                setattr(merged, name, getattr(item, name))
+        for name, schema in blueprint.components_schemas.items():
+            if schemas.setdefault(name, schema) != schema:
+                raise ValueError(f"two different descriptions are named {name}")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import g, request
 from flask_openapi3 import Info, OpenAPI
 from flask_wtf.csrf import CSRFProtect
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from steatoscope import __version__
@@ -77,7 +78,7 @@ def create_app(service: Service, **config: Any) -> OpenAPI:
     app.before_request(check_door)
     app.before_request(_forgery)
     app.after_request(add_headers)
-    app.context_processor(lambda: {"principal": principal(), "version": __version__})
+    app.context_processor(lambda: {"principal": principal(), "version": __version__, "site_name": _site_name()})
     for module in MODULES:
         module.register(app)
     complete_document(app)
@@ -90,6 +91,14 @@ def _who() -> None:
     g.principal = identify()
     if request.method != "GET" and principal().user_id is not None:
         request.max_content_length = in_force().most_upload_bytes
+
+
+def _site_name() -> str:
+    """The name of the site; "" on the page that says that the database does not answer."""
+    try:
+        return in_force().site_name
+    except SQLAlchemyError:
+        return ""
 
 
 def _forgery() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NoReturn, Self, cast
@@ -11,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from steatoscope.apps.web.context import wants_json
@@ -60,6 +62,7 @@ def register_problems(app: Flask) -> None:
     app.register_error_handler(Problem, _answer)
     app.register_error_handler(SteatoscopeError, lambda fault: _answer(Problem.from_fault(fault)))
     app.register_error_handler(HTTPException, _from_http)
+    app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(Exception, _internal)
 
 
@@ -88,9 +91,12 @@ def _headers_of(fault: HTTPException) -> dict[str, str]:
     return {name: value for name, value in fault.get_headers() if name in ("Allow", "Content-Range", "Retry-After")}
 
 
-def _internal(fault: Exception) -> ResponseReturnValue:
-    import logging
+def _busy(fault: Exception) -> ResponseReturnValue:
+    logging.getLogger("steatoscope.web").error("the database does not answer: %s", type(fault).__name__)
+    return _answer(Problem.of("E_BUSY", cause="The database does not answer."))
 
+
+def _internal(fault: Exception) -> ResponseReturnValue:
     logging.getLogger("steatoscope.web").exception("unhandled %s", type(fault).__name__)
     return _answer(Problem.of("E_INTERNAL"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,19 @@ def test_the_api_describes_its_refusals(bench: Bench) -> None:
     assert {"/api/v1/users", "/api/v1/tokens", "/api/v1/models", "/api/v1/settings", "/api/v1/audit"} <= document[
         "paths"
     ].keys()
+
+
+def test_the_api_describes_every_route(bench: Bench) -> None:
+    """Also where several modules serve one address."""
+    paths = bench.client().get("/api/v1/openapi.json").json["paths"]
+    described = {(path, method.upper()) for path, item in paths.items() for method in item}
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method)
+        for rule in bench.app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/api/v1/") and not rule.endpoint.startswith("openapi.")
+    }
+    assert described == served
 
 
 def test_every_view_has_a_door(bench: Bench) -> None:

@@ -28,7 +28,7 @@ _ADDRESSES: Final = frozenset({"database_url", "storage_url", "broker_url"})
 class PreferencesDocument(BaseModel):
     """Settings that can be changed while the service runs."""
 
-    site_name: str = Field(description="shown on pages and reports")
+    site_name: str = Field(description="shown at the head of every page")
     default_profile: str = Field(description="profile of grades; empty: each scale's own")
     retention_days: int = Field(description="patients whose newest study is older are offered for erasure; 0: never")
     session_idle_s: int
