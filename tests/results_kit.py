@@ -8,14 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from service_kit import Bench
 from steatoscope.apps.wiring.job_store import SqlJobStore
 from steatoscope.apps.wiring.jobs import JobRunner
+from steatoscope.core.geometry import Geometry
+from steatoscope.core.image import Clip, CTScan, Study, USScan, USView, Volume
+from steatoscope.core.report import Report
+from steatoscope.pipeline.outcome import Outcome, ViewFindings
+from steatoscope.service.storage import tables
 from steatoscope.service.storage.job_table import add_job
 from steatoscope.service.storage.patients import patient_for
-from steatoscope.service.storage.results import NewResultFile, add_result
 from steatoscope.service.storage.studies import NewFile, add_study
-from steatoscope.service.storage.tables import Job, Result, ResultFile, Study
+from steatoscope.service.storage.tables import Job, Result, ResultFile
 
 
 def upload(bench: Bench, source: Path, *, subject: str = "S-1", views: Mapping[str, Path] | None = None) -> str:
@@ -59,33 +65,10 @@ def measured(bench: Bench, source: Path, **options: Any) -> str:
     return study
 
 
-def copied(source: Bench, study_id: str, target: Bench) -> str:
-    """The study with its newest result in another installation, without measuring it again; returns its id there."""
-    with source.service.database.reading() as session:
-        study = session.get_one(Study, study_id)
-        result = session.get_one(Result, study.current_result_id)
-        rows = session.query(ResultFile).filter_by(result_id=result.id).all()
-        inputs = [(file.name, file.sha256, file.size, file.view) for file in study.files]
-        subject = study.patient.subject
-        report = result.report
-    for sha256 in {row.sha256 for row in rows} | {row[1] for row in inputs}:
-        with source.service.blobs.open(sha256) as stream:
-            target.service.blobs.put_bytes(stream.read())
-    with target.service.database.writing() as session:
-        owner = target.users["clinician"][0]
-        files = [NewFile(*row) for row in inputs]
-        study = add_study(session, patient=patient_for(session, subject), owner_id=owner, files=files)
-        job = add_job(session, study, owner_id=owner)
-        stored = [NewResultFile(row.name, row.sha256, row.size, row.media_type) for row in rows]
-        add_result(session, job, report, stored)
-        job.state = study.state = "refused" if report.get("error") else "done"
-        return study.id
-
-
 def add_file(bench: Bench, study_id: str, name: str, path: Path) -> None:
     """Put a further file into the newest result of a study."""
     with bench.service.database.writing() as session:
-        study = session.get_one(Study, study_id)
+        study = session.get_one(tables.Study, study_id)
         sha256, size = bench.service.blobs.put_file(path)
         media = mimetypes.guess_type(name)[0] or "application/octet-stream"
         session.add(
@@ -96,6 +79,43 @@ def add_file(bench: Bench, study_id: str, name: str, path: Path) -> None:
 def newest(bench: Bench, study_id: str) -> tuple[Result, Job]:
     """The newest result of a study, and its job."""
     with bench.service.database.reading() as session:
-        study = session.get_one(Study, study_id)
+        study = session.get_one(tables.Study, study_id)
         result = session.get_one(Result, study.current_result_id)
         return result, session.get_one(Job, result.job_id)
+
+
+def small_ct(report: Report, *, flipped: bool = False) -> Outcome:
+    """A made-up CT outcome of 6 x 32 x 40 voxels around a report."""
+    rng = np.random.default_rng(3)
+    hu = rng.normal(40.0, 30.0, (6, 32, 40)).astype(np.float32)
+    liver = np.zeros(hu.shape, dtype=np.bool_)
+    liver[1:5, 8:20, 5:22] = True
+    affine = np.diag([-1.5, -1.5, 4.0, 1.0]) if flipped else np.diag([1.5, 1.5, 4.0, 1.0])
+    geometry = Geometry(affine)
+    fat = np.where(liver, 30.0 - hu / 10.0, np.nan).astype(np.float32)
+    return Outcome(
+        report=report,
+        pictures=(),
+        geometry=geometry,
+        masks={"liver": liver},
+        maps={"fat": Volume(fat, geometry, "percent")},
+        study=Study(CTScan(Volume(hu, geometry, "HU")), inputs=()),
+    )
+
+
+def small_us(report: Report, *, frames: int = 4, views: int = 1) -> Outcome:
+    """A made-up ultrasound outcome: clips of 24 x 36 pixels, outlined on their first and last frame."""
+    rng = np.random.default_rng(4)
+    found, scanned = [], []
+    for number in range(views):
+        clip = rng.integers(1, 255, (frames, 24, 36)).astype(np.uint8)
+        area = np.zeros((24, 36), dtype=np.bool_)
+        area[2:22, 4:32] = True
+        liver = area.copy()
+        liver[12:] = False
+        scanned.append(USView(f"V{number}" if views > 1 else None, Clip(clip, frame_time_ms=50.0)))
+        heat = np.where(area, rng.normal(0.0, 2.0, area.shape), np.nan).astype(np.float32)
+        found.append(ViewFindings(number, (0, frames - 1), area, True, liver=liver, heat=heat, shown=0))
+    report = report.model_copy(update={"modality": "US", "fatty_area": None, "regions": []})
+    study = Study(USScan(tuple(scanned)), inputs=())
+    return Outcome(report=report, pictures=(), geometry=None, study=study, views=tuple(found))

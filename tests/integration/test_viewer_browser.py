@@ -20,7 +20,8 @@ pytestmark = pytest.mark.service
 DRAWN = "#viewer canvas[data-drawn]"
 TO_ITS_IMAGE = (
     "(name) => { const v = document.getElementById('viewer').viewer;"
-    " const own = v.scene.masks.find((one) => one.key === name)?.indexes ?? (name === 'boxes' ? [v.scene.boxes[0].index] : []);"
+    " const boxes = name === 'boxes' ? v.scene.boxes.slice(0, 1).map((one) => one.index) : [];"
+    " const own = v.scene.masks.find((one) => one.key === name)?.indexes ?? boxes;"
     " if (own.length) v.setIndex(own[own.length >> 1]); }"
 )
 

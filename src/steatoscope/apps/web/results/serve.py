@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 
 from steatoscope.apps.web.context import service
 from steatoscope.apps.web.problems import Problem
@@ -49,19 +49,14 @@ def json_answer(document: Any, status: int = 200) -> Response:
 
 def stored_answer(file: ResultFile, download: str) -> Response:
     """A stored file; ``download`` is the name to save it under. Its hash is its ETag; ranges are not served."""
+    if request.if_none_match.contains(file.sha256):
+        return tagged(Response(status=304), file.sha256)
     try:
         stream = service().blobs.open(file.sha256)
     except KeyError:
-        raise Problem.of(
-            "E_NOTFOUND", cause="The content of this file is missing.", remedy="Restore a backup."
-        ) from None
-
-    def chunks() -> Any:
-        with stream:
-            while part := stream.read(_CHUNK):
-                yield part
-
-    response = Response(stream_with_context(chunks()), content_type=type_of(file.name))
+        raise Problem.of("E_NOTFOUND", cause="The content is missing.", remedy="Restore a backup.") from None
+    response = Response(iter(lambda: stream.read(_CHUNK), b""), content_type=type_of(file.name))
+    response.call_on_close(stream.close)
     response.headers["Content-Length"] = str(file.size)
     return tagged(named(response, download), file.sha256)
 

@@ -14,7 +14,6 @@ if (form) review(form);
 
 async function show(element) {
   const viewer = await createViewer(element, { studyId: study, version: Number(version) });
-  element.viewer = viewer;
   const correct = document.getElementById("correct-mask");
   if (!correct) return;
   correct.hidden = false;

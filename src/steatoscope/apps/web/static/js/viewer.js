@@ -42,6 +42,7 @@ class Viewer {
     listen(this.canvas, this.#actions());
     new ResizeObserver(() => this.paint()).observe(this.canvas);
     this.#enter(meta.scenes[0]);
+    element.viewer = this;
   }
 
   #actions() {
@@ -77,6 +78,7 @@ class Viewer {
   #enter(scene) {
     this.scene = scene;
     this.index = scene.start;
+    this.view.heatInside = scene.kind === "volume";
     this.view.speed = scene.frame_time_ms ? Math.round(Math.min(Math.max(1000 / scene.frame_time_ms, 1), 60)) : 10;
     if (this.view.heat) this.view.heat = scene.heats.find((one) => one.key === this.view.heat.key) || null;
     this.#take(scene.images[0]);
@@ -191,6 +193,7 @@ class Viewer {
 
   setHeat(key) {
     this.view.heat = this.scene.heats.find((one) => one.key === key) || null;
+    if (this.view.heat) this.view.opacity = this.view.heat.diverging ? 0.85 : 0.55;
     return this.#changed();
   }
 

@@ -192,8 +192,10 @@ export class Panel {
     bar(this.colours, heat.diverging);
     const words = `${short(heat.low)} – ${short(heat.high)} ${heatUnit(heat)}`;
     this.colours.setAttribute("aria-label", t("Colours from {range}", { range: words }));
-    this.limits.replaceChildren(...[heat.low, (heat.low + heat.high) / 2, heat.high].map((value) => make("span", {}, `${short(value)} ${heatUnit(heat)}`)));
-    this.heatTitle.textContent = heatName(heat.key);
+    this.limits.replaceChildren(...[heat.low, (heat.low + heat.high) / 2, heat.high].map((value) => make("span", {}, short(value))));
+    this.heatTitle.textContent = `${heatName(heat.key)}, ${heatUnit(heat)}`;
+    this.opacity.value = Math.round(100 * view.opacity);
+    this.inside.input.checked = view.heatInside;
   }
 
   say(words) {
@@ -202,6 +204,7 @@ export class Panel {
   }
 }
 
+/** A number with the digits that matter. */
 export const short = (value) => String(Math.abs(value) >= 100 ? Math.round(value) : Math.round(value * 100) / 100);
 
 function helpDialog() {
