@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from web_matrix import TABLE, Rule
-from web_matrix_bench import OWNERS, MatrixBench, matrix_bench
 
 from service_kit import ROLES
 from steatoscope.apps.web.guard import door_of
 from steatoscope.service.access.rights import RIGHTS, Role
+from web_matrix_bench import OWNERS, MatrixBench, matrix_bench
 
 ELSEWHERE = "192.0.2.7"
 NOT_AT_HAND = ("/viewer", "/provider")  # the study of the bench has no viewer, its installation no OpenID provider
