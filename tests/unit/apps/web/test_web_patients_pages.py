@@ -157,3 +157,11 @@ def test_agreement_over_scales_that_do_not_fit_is_refused_with_the_reason(bench:
     rows = list(csv.DictReader(io.StringIO(client.get("/api/v1/agreement.csv?x=US&y=MR").text)))
     assert {row["difference_points"] for row in rows} == {""}
     assert client.get("/api/v1/agreement?x=MR&y=MR").status_code == 422
+
+
+def test_every_reason_of_agreement_is_known_to_translators() -> None:
+    from steatoscope.apps.web.patients.words import AGREEMENT
+    from steatoscope.pipeline import modality_agreement
+
+    said = {*modality_agreement._COMPARABLE.values(), *modality_agreement._REASONS.values(), "none: one scale"}
+    assert {words._args[0] for words in AGREEMENT} == said

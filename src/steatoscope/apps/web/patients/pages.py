@@ -25,12 +25,6 @@ from steatoscope.service.report.wording import MEASUREMENTS
 pages = Blueprint("patients", __name__)
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _MODALITIES: Final = ("US", "CT", "MR")
-_FACTS: Final = {
-    "fat_percent": "Fat",
-    "steatosis_probability": "Probability of any steatosis",
-    "fatty_area_percent": "Fatty share of the liver",
-    "liver_volume_ml": "Liver volume",
-}
 
 
 @pages.get("/patients/<patient_id>")
@@ -61,7 +55,7 @@ def compare_page() -> ResponseReturnValue:
         found=found,
         words=words,
         fat_percent=FAT_PERCENT,
-        names={**MEASUREMENTS, **_FACTS},
+        names={**MEASUREMENTS, **words.FACTS},
         modalities=_MODALITIES,
     )
 

@@ -42,6 +42,21 @@ VERDICTS: Final = {
         "not assessable: the repeatability of this method is not known"
     ),
 }
+FACTS: Final = {
+    "fat_percent": lazy_gettext("Fat"),
+    "steatosis_probability": lazy_gettext("Probability of any steatosis"),
+    "fatty_area_percent": lazy_gettext("Fatty share of the liver"),
+    "liver_volume_ml": lazy_gettext("Liver volume"),
+}
+# what pipeline/modality_agreement.py says, named here so that translators see it
+AGREEMENT: Final = (
+    lazy_gettext("none: one scale"),
+    lazy_gettext("none: both are proton density fat fractions, by imaging and by spectroscopy"),
+    lazy_gettext("CT attenuation to PDFF by the equation named in each report"),
+    lazy_gettext("histology counts liver cells that hold fat, the other counts protons; no conversion is exact"),
+    lazy_gettext("a two-point Dixon fraction has no R2* and multi-peak correction and is no PDFF"),
+    lazy_gettext("the ultrasound model answers on a scale of its own"),
+)
 CLASSES: Final = {"improved": "badge-ok", "worsened": "badge-refused"}
 
 
