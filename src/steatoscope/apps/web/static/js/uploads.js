@@ -23,7 +23,10 @@ function size(bytes) {
 function changed() {
   const files = list.files;
   $("chosen").hidden = files.length === 0;
-  $("chosen-summary").textContent = t("{n} files, {size}", { n: files.length, size: size(list.bytes) });
+  const counted = files.length === 1 ? t("1 file, {size}", { size: size(list.bytes) })
+    : t("{n} files, {size}", { n: files.length, size: size(list.bytes) });
+  $("chosen-summary").textContent = counted;
+  $("remove-refused").hidden = !files.some((one) => one.refused);
   const hidden = files.length - list.shown;
   $("more-files").hidden = hidden <= 0;
   $("more-files").textContent = t("and {n} more files", { n: hidden });
@@ -162,6 +165,7 @@ $("pause").addEventListener("click", () => sender?.pause());
 $("resume").addEventListener("click", () => sender?.resume());
 $("cancel").addEventListener("click", () => sender?.cancel());
 $("clear").addEventListener("click", () => { list.clear(); changed(); hideFault(); $("files").focus(); });
+$("remove-refused").addEventListener("click", () => { list.removeRefused(); $("files").focus(); look(); });
 $("modality").addEventListener("change", look);
 for (const id of ["files", "folder"]) {
   $(id).addEventListener("change", async (event) => {

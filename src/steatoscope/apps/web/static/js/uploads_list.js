@@ -69,6 +69,13 @@ export class FileList {
     next.focus();
   }
 
+  /** Take out what the check found unreadable. */
+  removeRefused() {
+    for (const one of this.files.filter((file) => file.refused)) one.row?.remove();
+    this.files = this.files.filter((one) => !one.refused);
+    this.changed();
+  }
+
   /** Show what the check found of files, given as [file, preview] pairs. */
   tell(found) {
     for (const [one, preview] of found) {
