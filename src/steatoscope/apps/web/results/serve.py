@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final
 
 from flask import Response, request
 
@@ -55,10 +55,15 @@ def stored_answer(file: ResultFile, download: str) -> Response:
         stream = service().blobs.open(file.sha256)
     except KeyError:
         raise Problem.of("E_NOTFOUND", cause="The content is missing.", remedy="Restore a backup.") from None
-    response = Response(iter(lambda: stream.read(_CHUNK), b""), content_type=type_of(file.name))
+    response = Response(_parts(stream), content_type=type_of(file.name))
     response.call_on_close(stream.close)
     response.headers["Content-Length"] = str(file.size)
     return tagged(named(response, download), file.sha256)
+
+
+def _parts(stream: BinaryIO) -> Iterator[bytes]:
+    with stream:
+        yield from iter(lambda: stream.read(_CHUNK), b"")
 
 
 def content_answer(content: bytes, download: str) -> Response:
