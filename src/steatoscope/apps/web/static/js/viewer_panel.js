@@ -56,7 +56,8 @@ export class Panel {
     this.stage = make("div", { class: "viewer-stage" }, viewer.canvas, this.place, this.window, this.readout);
     this.controls = make("div", { class: "viewer-controls" });
     this.help = helpDialog();
-    root.replaceChildren(make("div", { class: "viewer-left" }, this.stage, this.#scroller()), this.controls, this.spoken, this.help);
+    root.classList.add("viewer");
+    root.replaceChildren(make("div", { class: "viewer-body" }, make("div", { class: "viewer-left" }, this.stage, this.#scroller()), this.controls), this.spoken, this.help);
   }
 
   #scroller() {
