@@ -41,6 +41,20 @@ def test_cohort_ends_with_tables_and_resumes(steatoscope: Steatoscope, tmp_path:
     assert again.document["resumed"] == 2
 
 
+def test_parts_together_are_the_cohort(steatoscope: Steatoscope, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.dcm").write_bytes(b"not a scan at all")
+    (tmp_path / "m.csv").write_text("path\na.dcm\nb.dcm\nc.dcm\n")
+    out, seen = tmp_path / "out", []
+    for part in (1, 2):
+        answer = steatoscope("batch", tmp_path / "m.csv", "--out", out, "--workers", 1, "--shard", f"{part}/2")
+        seen.append(answer.document["n"])
+        assert len(rows(out / "shards" / f"{part}-of-2" / "failures.csv")) == seen[-1]
+    assert seen == [2, 1]
+    for wrong in ("0/2", "3/2", "2", "a/b", "1/"):
+        assert steatoscope("batch", tmp_path / "m.csv", "--out", out, "--shard", wrong).code == 2
+
+
 def test_doubled_study_is_wrong_usage(steatoscope: Steatoscope, tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("path\na.dcm\na.dcm\n")
     assert steatoscope("batch", tmp_path / "m.csv", "--out", tmp_path / "out").code == 2

@@ -50,6 +50,14 @@ def cohort_rows(source: Path) -> list[ManifestRow]:
     return read_manifest(source)
 
 
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """``I/N`` as (I, N), 1/1 where none is named; raises UsageError for anything else."""
+    part, _, parts = (text or "1/1").partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard takes I/N with I from 1 to N, not {text!r}")
+    return int(part), int(parts)
+
+
 def plan(rows: Sequence[ManifestRow], out: Path, defaults: AnalyseOptions) -> list[Job]:
     """One job a study; a study's folder is named after its row, so that a resumed run finds it again."""
     jobs = [_job(row, out, defaults) for row in rows]
