@@ -67,8 +67,8 @@ def get_overlay(path: StudyPath, query: VersionQuery) -> Response:
 @allow(Right.READ)
 def get_files(path: StudyPath, query: VersionQuery) -> Response:
     """Names, sizes and hashes of what can be fetched."""
-    with service().database.reading() as session:
-        result = the_result(session, the_study(session, path.study_id), query.version)
+    with service().database.writing() as session:
+        _, result = _opened(session, path.study_id, query.version, "study.read", "")
         found = FileList(study_id=path.study_id, version=result.version, files=files_of(session, result))
     return json_answer(found.model_dump(mode="json"))
 

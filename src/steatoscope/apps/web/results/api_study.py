@@ -39,8 +39,9 @@ def get_study(path: StudyPath) -> Response:
 @allow(Right.READ)
 def get_versions(path: StudyPath) -> Response:
     """What the machine measured and what was measured again with a corrected outline, newest first."""
-    with service().database.reading() as session:
+    with service().database.writing() as session:
         study = the_study(session, path.study_id)
+        trail.note(session, "study.read", "study", study.id, subject=study.patient.subject)
         found = VersionList(study_id=study.id, versions=versions_of(session, study))
     return json_answer(found.model_dump(mode="json"))
 
@@ -49,8 +50,9 @@ def get_versions(path: StudyPath) -> Response:
 @allow(Right.READ)
 def get_reviews(path: StudyPath) -> Response:
     """Who agreed with which version or amended its grade, newest first."""
-    with service().database.reading() as session:
+    with service().database.writing() as session:
         study = the_study(session, path.study_id)
+        trail.note(session, "study.read", "study", study.id, subject=study.patient.subject)
         found = ReviewList(study_id=study.id, reviews=reviews_of(session, study))
     return json_answer(found.model_dump(mode="json"))
 

@@ -110,9 +110,11 @@ def page_link(endpoint: str, **values: Any) -> str:
 @allow(Right.READ)
 def get_baseline(path: StudyPath, query: VersionQuery) -> Response:
     """Where the value lies in the reference population; 404 where the report compares with none."""
-    with service().database.reading() as session:
-        result = the_result(session, the_study(session, path.study_id), query.version)
+    with service().database.writing() as session:
+        study = the_study(session, path.study_id)
+        result = the_result(session, study, query.version)
         report = Report.model_validate(result.report)
+        trail.note(session, "image.read", "study", study.id, subject=study.patient.subject, version=result.version)
     picture = _baseline(report.model_dump_json(by_alias=True))
     if picture is None:
         raise Problem.of("E_NOTFOUND", cause="The report holds no comparison with a reference population.")

@@ -29,6 +29,8 @@ class Editor {
     viewer.extra = (context, matrix) => this.#drawTools(context, matrix);
     viewer.view.hidden.delete("liver");
     this.leave = viewer.on("change", () => this.#prepare());
+    this.guard = (event) => { if (this.edited.size && !this.sent) event.preventDefault(); };
+    window.addEventListener("beforeunload", this.guard);
     this.#prepare();
     viewer.canvas.focus({ preventScroll: true });
     place.scrollIntoView({ block: "start" });
@@ -43,8 +45,9 @@ class Editor {
   #key(index = this.viewer.index) { return this.scene.kind === "volume" ? index : 0; }
 
   async #prepare() {
-    this.#drop();
     const index = this.viewer.index;
+    if (index !== this.prepared) this.#drop();
+    this.prepared = index;
     if (this.layer) await this.viewer.source.load(this.scene, this.layer, this.#near(index));
     this.viewer.paint();
     this.#show();
@@ -285,7 +288,10 @@ class Editor {
     const body = JSON.stringify({ base_version: this.options.version, scene: this.scene.key, planes, note: this.note.value });
     try {
       const answer = await fetch(this.options.address, { method: "POST", headers: headers({ "Content-Type": "application/json" }), body });
-      if (answer.ok) return void location.assign(location.pathname);
+      if (answer.ok) {
+        this.sent = true;
+        return void location.assign(location.pathname);
+      }
       const { error = {} } = await answer.json().catch(() => ({}));
       throw new Error([error.message, error.cause, error.remedy].filter(Boolean).join(" ") || String(answer.status));
     } catch (reason) {
@@ -298,6 +304,7 @@ class Editor {
 
   close() {
     this.leave?.();
+    if (this.guard) window.removeEventListener("beforeunload", this.guard);
     Object.assign(this.viewer, { capture: null, extra: null });
     this.viewer.overrides.delete("liver");
     this.viewer.refresh().catch(() => {});
