@@ -12,12 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from babel.numbers import get_decimal_symbol
 from flask import Flask, Response, abort, request, url_for
 from flask_babel import Babel, get_locale, gettext
 
 from steatoscope.apps.web.context import principal
 from steatoscope.apps.web.guard import public
 from steatoscope.apps.web.names import GRADES, ROLES, SCALES, STAGES, STATES
+from steatoscope.apps.web.report_words import SENTENCE_END, is_plain, matched, with_comma
 from steatoscope.core.errors import WARNINGS
 
 LANGUAGES: Final = (("en", "English"), ("de", "Deutsch"))
@@ -54,16 +56,41 @@ def language() -> str:
 
 
 def spoken(text: str | None) -> str:
-    """A text of a catalogue in the language of the page; a detail after the standard words is kept as it is."""
-    if not text:
-        return ""
+    """A text of a catalogue or of a report in the language of the page; what is not known stays as it is."""
+    if not text or language() == "en":
+        return text or ""
+    known = _known(text)
+    if known is not None:
+        return known
+    sentences = SENTENCE_END.split(text)
+    if len(sentences) > 1:
+        return " ".join(spoken(sentence) for sentence in sentences)
+    return _with_local_numbers(text) if is_plain(text) else text
+
+
+def _known(text: str) -> str | None:
+    """The translation of a whole text, of standard words before a detail, or of a pattern; else None."""
     translated = str(gettext(text))
     if translated != text:
         return translated
     for words in WARNINGS.values():
-        if text.startswith(words):
-            return f"{gettext(words)}{text[len(words) :]}"
-    return text
+        if text.startswith(words + " "):
+            return f"{gettext(words)} {spoken(text[len(words) + 1 :])}"
+    if (found := matched(text)) is None:
+        return None
+    pattern, places = found
+    return str(gettext(pattern)).format(**{name: _place(name, value) for name, value in places.items()})
+
+
+def _place(name: str, value: str) -> str:
+    if name == "grades":
+        return f" {gettext('or')} ".join(spoken(part) for part in value.split(" or "))
+    said = spoken(value)
+    return _with_local_numbers(said) if said == value else said
+
+
+def _with_local_numbers(text: str) -> str:
+    return with_comma(text) if get_decimal_symbol(get_locale()) == "," else text
 
 
 def _language_of_page() -> dict[str, object]:

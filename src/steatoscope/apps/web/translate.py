@@ -71,18 +71,20 @@ def problem_words(source: str) -> Iterator[str]:
 
 
 def catalogue_words() -> Iterator[tuple[str, str]]:
-    """Words that are data: errors, warnings and names."""
+    """Words that are data: errors, warnings, names, and what reports say."""
     from steatoscope.apps.web.names import NAMES
     from steatoscope.apps.web.problems import SERVICE_ERRORS
+    from steatoscope.apps.web.report_words import PATTERNS, words
     from steatoscope.core.errors import CATALOGUE, WARNINGS
 
+    yield from (("report_words.py", text) for text in (*words(), *PATTERNS))
     for spec in CATALOGUE.values():
-        yield from (("core/errors.py", words) for words in (spec.message, spec.cause, spec.remedy))
-    yield from (("core/errors.py", words) for words in WARNINGS.values())
+        yield from (("core/errors.py", text) for text in (spec.message, spec.cause, spec.remedy))
+    yield from (("core/errors.py", text) for text in WARNINGS.values())
     for _status, *texts in SERVICE_ERRORS.values():
-        yield from (("problems.py", words) for words in texts)
+        yield from (("problems.py", text) for text in texts)
     for names in NAMES:
-        yield from (("names.py", words) for words in names.values())
+        yield from (("names.py", text) for text in names.values())
 
 
 def po_path(language: str) -> Path:

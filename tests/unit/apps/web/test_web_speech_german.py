@@ -85,3 +85,31 @@ def test_a_remark_keeps_its_detail(bench: Bench) -> None:
         assert spoken(WARNINGS["W_THICK"] + " 8 mm.") == "Dicke Schichten; das Volumen ist ungefähr. 8 mm."
         assert spoken("Something else") == "Something else"
         assert spoken(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("90 % interval 12.2 to 23.6 %", "Intervall (90 %) 12,2 bis 23,6 %"),
+        ("34.1 to 35.9 HU (90 %)", "34,1 bis 35,9 HU (90 %)"),
+        ("−19.0 HU", "−19,0 HU"),
+        ("ct-segmenter 1.0.0", "ct-segmenter 1.0.0"),
+        (
+            "Not certain: mild (S1) or moderate (S2) together reach 90 % probability.",
+            "Nicht sicher: leicht (S1) oder mittel (S2) erreichen zusammen 90 % Wahrscheinlichkeit.",
+        ),
+        ("≥ 5.5 and < 15.5 %", "≥ 5,5 und < 15,5 %"),
+        ("800 mL, 3 % of the view", "800 mL, 3 % des Bilds"),
+        ("sent and received", "sent and received"),
+    ],
+)
+def test_sentences_of_reports_are_spoken_with_their_figures(bench: Bench, said: str, expected: str) -> None:
+    from flask_babel import force_locale
+
+    from steatoscope.apps.web.speech import spoken
+
+    with bench.app.test_request_context("/"):
+        with force_locale("de"):
+            assert spoken(said) == expected
+        with force_locale("en"):
+            assert spoken(said) == said

@@ -1,0 +1,140 @@
+"""Words of reports that pages translate where they show them; the report itself stays English.
+
+``WORDS`` are whole texts. ``PATTERNS`` hold places in braces: what stands there is translated in its turn, a place
+named ``n_...`` takes a number only, and ``grades`` is a list joined by "or".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from steatoscope.core.report import INTENDED_USE
+from steatoscope.service.report import wording
+
+_TITLES: Final = (
+    "Measurements", "Fatty area", "Organs outlined", "Regions", "Change since earlier", "Clinical scores",
+    "MASLD criteria", "Acquisition", "Methods", "Models and equations", "Inputs", "Provenance",
+)  # fmt: skip
+_HEADS: Final = (
+    "Measurement", "Value", "Interval", "Method", "Quality", "Share", "Threshold", "Organ", "Size", "Found by",
+    "Region", "Score", "Place", "Cut-offs", "Interpretation", "Name", "Version", "No.", "Kind", "Images", "View",
+    "Verdict", "Difference", "Relative change", "Repeatability coefficient of the method", "Earlier report", "Fat value",
+    "Statistic", "Grade", "Report digest", "Software version", "Created", "Seeds", "Configuration", "Liver", "Spleen",
+    "Kidney", "Class of the focal region",
+)  # fmt: skip
+_TEXTS: Final = (
+    "No fat value was measured.", "What could still be measured is listed below; it is not a fat value.",
+    "Nothing else could be measured.", "Not graded", "the whole scan sector was read", "as liver", "median of voxels",
+    "median absolute deviation", "lower quartile", "upper quartile", "difference of medians", "ratio of medians",
+    "median of the eroded liver", "median HU of the eroded liver without vessels", "1.4826 MAD in the eroded liver",
+    "range of octant medians", "voxels of the whole mask", "voxels used", "interquartile range of voxels",
+    "first echo in the liver", "voxels that a nearly as good solution exchanges",
+    "classical: attenuation, position and morphology", "classical: robust z of the smoothed fat map",
+    "the model's patient estimate, mean over views", "unenhanced", "enhanced", "ok", "warn", "refused", "at or above",
+    "below", "more than 99 of 100", "less than 1 of 100", "present", "absent", "or",
+    "Inputs are told by their content hashes; file names are not printed, as they may name the patient.",
+    "UK middle-aged general population, not healthy-only", "US middle-aged CT screening population, not healthy-only",
+    "biopsy-normal patients of the model's training set (an obese surgical cohort)",
+)  # fmt: skip
+PATTERNS: Final = (
+    "{level} interval {low} to {high} %",
+    "{low} to {high} ({level})",
+    "{n_share} % of the liver",
+    "{volume}, {share} of the view",
+    "{share} of the view",
+    "{n_value} grey levels",
+    "{n_value} grey levels/px",
+    "{n_value} points of fat",
+    "A fat fraction of {value} % is higher than in {place} people of the reference population ({reference}; median "
+    "{median} %).",
+    "It is {where} the healthy upper limit of {limit} %.",
+    "A liver attenuation of {value} HU is lower than in {place} people of the reference population ({reference}; mean "
+    "{mean}, SD {spread} HU).",
+    "The fat estimate is {where} the healthy upper limit of {limit} %; CT cannot exclude mild steatosis.",
+    "The fat estimate is {where} the healthy upper limit of {limit} %.",
+    "about {n_count} of 100",
+    "The score of the image features lies {z} robust standard deviations from that of the biopsy-normal patients of "
+    "the training set; more fat gives a higher score.",
+    "Approximate PDFF equivalent, for display only: {value} % ({low} to {high} %). {conversion}",
+    "approximate, piecewise linear through {points}; for display only",
+    "Probability of any steatosis {share} (called {verdict} at a threshold of {threshold}).",
+    "The computed value is {value} %; the scale runs from 0 to 100 %.",
+    "Grades kept by a set that holds the true one in {level} of cases: {grades}.",
+    "This grade alone reaches {level} probability.",
+    "Not certain: {grades} together reach {level} probability.",
+    "Limits {limits} % on the {scale}; profile {profile} ({source}).",
+    "Reference: {reference}",
+    "profile {profile}, limits {limits} %",
+    "x {x}, y {y}, image {image}",
+    "local fat ≥ {limit} %",
+    "Borderline {classes} (limit {limit} %).",
+    "The interval was widened by {factor} on the square root of fat.",
+    "median after {size} mm erosion, vessels out",
+    "CT fat map, {profile}",
+    "fat map, {profile}",
+    "{method}, not clamped",
+    "{n_count} further rows are in report.json.",
+    "{sign} {n_low} and {other} {n_high} %",
+)
+_NUMBER: Final = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
+_PLAIN: Final = re.compile(r"[−+<>≥≤≈ ]*\d+\.\d+(?: [^\s.]+){0,2}")
+SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+
+
+@cache
+def words() -> tuple[str, ...]:
+    """Every whole text, once."""
+    grades = [f"{name.lower()} ({wording.GRADE_CODES[label]})" for label, name in wording.GRADES.items()]
+    grades += [f"{name} ({wording.GRADE_CODES[label]})" for label, name in wording.GRADES.items()]
+    found = [*_vocabulary(), *wording.SHARED_CONFOUNDERS, *_TITLES, *_HEADS, *_TEXTS, *grades, INTENDED_USE]
+    return tuple(dict.fromkeys(found))
+
+
+def _vocabulary() -> Iterator[str]:
+    """All texts of the report's own vocabulary but units."""
+    for name in ("MODALITIES", "STATUS", "CATEGORIES", "SCALES", "SHORT_SCALES", "SCALE_NOTES", "MEASUREMENTS",
+                 "FEATURES", "REGION_KINDS"):  # fmt: skip
+        yield from getattr(wording, name).values()
+    yield from (label for label, _unit in wording.ACQUISITION.values())
+    for texts in wording.CONFOUNDERS.values():
+        yield from texts
+    yield from (wording.SIMULATED, wording.SECTOR, wording.NOT_MEASURED, wording.AS_ABOVE, wording.NO_LESIONS)
+    yield from (wording.SOUGHT_LESIONS, wording.MARKED_REGIONS)
+
+
+@cache
+def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((pattern, re.compile(_expression(pattern))) for pattern in PATTERNS)
+
+
+def _expression(pattern: str) -> str:
+    parts = re.split(r"\{(\w+)\}", pattern)
+    made = [re.escape(part) if place % 2 == 0 else _group(part) for place, part in enumerate(parts)]
+    return "".join(made)
+
+
+def _group(name: str) -> str:
+    kinds = {"sign": "[<>≤≥]", "other": "[<>≤≥]"}
+    inner = r"[−+]?\d[\d.,]*" if name.startswith("n_") else kinds.get(name, ".+?")
+    return f"(?P<{name}>{inner})"
+
+
+def matched(text: str) -> tuple[str, dict[str, Any]] | None:
+    """The pattern that a text follows, with what stands in its places; None where it follows none."""
+    for pattern, expression in _compiled():
+        if found := expression.fullmatch(text):
+            return pattern, found.groupdict()
+    return None
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is a number with its unit."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def with_comma(text: str) -> str:
+    """The text with decimal commas; versions such as 1.0.0 stay as they are."""
+    return _NUMBER.sub(r"\1,\2", text)
