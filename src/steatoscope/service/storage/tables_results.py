@@ -56,7 +56,7 @@ class Result(Base):
     __tablename__ = "results"
     __table_args__ = (
         UniqueConstraint("study_id", "version"),
-        Index("ix_results_figures", "id", "fat_percent", "grade", "status", "scale", "simulated"),
+        Index("ix_results_figures", "study_id", "id", "fat_percent", "grade", "status", "scale", "simulated"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -70,7 +70,7 @@ class Result(Base):
     fat_percent: Mapped[float | None]
     fat_low: Mapped[float | None]
     fat_high: Mapped[float | None]
-    grade: Mapped[str | None] = mapped_column(String(12), index=True)
+    grade: Mapped[str | None] = mapped_column(String(12))
     probability: Mapped[float | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     report: Mapped[dict[str, Any]]  # behind the small columns: SQLite reads a row from its start

@@ -17,9 +17,9 @@ def upgrade() -> None:
     results = sa.table("results", sa.column("report", sa.JSON()), sa.column("simulated", sa.Boolean()))
     marked = sa.cast(results.c.report, sa.Text()).contains('"W_SIMULATED"')
     op.execute(results.update().where(marked).values(simulated=True))
-    op.create_index(
-        "ix_results_figures", "results", ["id", "fat_percent", "grade", "status", "scale", "simulated"], unique=False
-    )
+    figures = ["study_id", "id", "fat_percent", "grade", "status", "scale", "simulated"]
+    op.create_index("ix_results_figures", "results", figures, unique=False)
+    op.drop_index("ix_results_grade", "results")
 
 
 def downgrade() -> None:
@@ -27,3 +27,4 @@ def downgrade() -> None:
     op.drop_index("ix_results_figures", "results")
     with op.batch_alter_table("results", schema=None) as batch_op:
         batch_op.drop_column("simulated")
+        batch_op.create_index("ix_results_grade", ["grade"], unique=False)
