@@ -130,6 +130,26 @@ def test_a_study_is_analysed_and_a_running_one_cancelled_within_two_seconds(serv
     assert list((served.data / "scratch").glob("job-*")) == []
 
 
+def test_large_bodies_wait_in_the_data_folder_and_too_large_ones_are_refused(served: Served) -> None:
+    host, port = served.url.removeprefix("http://").split(":")
+    head = "POST /api/v1/studies HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n"
+    room = str(served.data / "scratch" / "server")
+
+    def spilled() -> bool:
+        try:
+            links = [path.readlink() for path in Path(f"/proc/{served.process.pid}/fd").iterdir()]
+        except FileNotFoundError:  # closed meanwhile
+            return False
+        return any(str(link).startswith(room) for link in links)
+
+    with socket.create_connection((host, int(port))) as slow:
+        slow.sendall(head.format(50_000_000).encode() + b"x" * 4_000_000)
+        wait_for(spilled, 20)
+    with socket.create_connection((host, int(port)), timeout=20) as large:
+        large.sendall(head.format(1 << 40).encode())
+        assert b" 413 " in large.recv(100)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_the_server(tmp_path: Path, number: signal.Signals) -> None:
     server = start(tmp_path / "data", "--workers", "2")
