@@ -15,6 +15,8 @@ from playwright.sync_api import Page
 
 from results_kit import measured, newest, run_jobs
 from service_kit import Bench, make_bench
+from steatoscope.apps.web.results.masks import encode_runs
+from steatoscope.service.report.viewer_layers import unpacked
 
 pytestmark = pytest.mark.service
 DRAWN = "#viewer canvas[data-drawn]"
@@ -206,6 +208,34 @@ def test_a_corrected_outline_becomes_version_two(
     assert (result.version, result.kind, job.kind) == (2, "corrected", "remeasure")
     content = bench.client("viewer").get(f"/api/v1/studies/{study}/files/mask-liver.nii.gz").data
     assert np.array_equal(_nifti(content)[index].ravel(), np.array(mask, np.uint8))
+
+
+@pytest.mark.parametrize("kind", ["mr", "us"])
+def test_a_correction_through_the_api_is_measured(studies: tuple[Bench, dict[str, str]], kind: str) -> None:
+    bench, found = studies
+    client, path = bench.client("clinician"), f"/api/v1/studies/{found[kind]}"
+    scene = client.get(f"{path}/viewer").json["scenes"][0]
+    before = newest(bench, found[kind])[0]
+    layer = next(one for one in scene["masks"] if one["key"] == "liver")
+    index = layer["indexes"][len(layer["indexes"]) // 2] if kind == "mr" else 0
+    plane = client.get(f"{path}/viewer/{layer['layer']}/{index}").data
+    mask = unpacked(plane, (scene["rows"], scene["columns"]))
+    mask[: scene["rows"] // 2] = False
+    body = {"base_version": before.version, "planes": [{"index": index, "runs": encode_runs(mask)}]}
+    assert client.post(f"{path}/mask", json=body).status_code == 202
+    assert run_jobs(bench) == 1
+    after = newest(bench, found[kind])[0]
+    assert (after.version, after.kind) == (before.version + 1, "corrected")
+    assert after.report["segmentation"]["liver"]["method"] == "given mask"
+    again = client.get(f"{path}/viewer").json["scenes"][0]
+    layer = next(one for one in again["masks"] if one["key"] == "liver")
+    measured_with = unpacked(client.get(f"{path}/viewer/{layer['layer']}/{index}").data, mask.shape)
+    if kind == "mr":
+        assert np.array_equal(measured_with, mask)
+    else:
+        assert not (measured_with & ~mask).any()
+        assert (measured_with & mask).sum() > 0.95 * mask.sum()
+    assert client.get(f"{path}/report?version={before.version}").json["fat"] == before.report["fat"]
 
 
 def _nifti(content: bytes) -> np.ndarray[Any, Any]:

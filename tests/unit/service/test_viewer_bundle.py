@@ -145,6 +145,16 @@ def test_a_flipped_volume_is_turned_for_display(report: Report, tmp_path: Path) 
     assert scene["orientation"]["left"] == "R"
 
 
+def test_ct_without_hu_has_no_hu_windows(report: Report, tmp_path: Path) -> None:
+    outcome = small_ct(report)
+    grey = Volume(np.full((2, 8, 8), 7.0, np.float32), Geometry(np.eye(4), known=False), "au")
+    outcome = replace(outcome, masks={}, maps={}, study=Study(CTScan(grey), inputs=()))
+    image = bundle_of(outcome, tmp_path).meta()["scenes"][0]["images"][0]
+    assert image["unit"] == "au"
+    assert image["presets"][0]["name"] == "automatic"
+    assert all(preset["width"] > 0 for preset in image["presets"])
+
+
 def test_undefined_and_large_values() -> None:
     data = np.array([[[np.nan, 0.5, 1e6, -1e6]]], np.float32)
     layer = value_layer("image", "x", data, "au", [("full", 0.0, 1.0)])

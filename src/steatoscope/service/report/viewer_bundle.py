@@ -109,9 +109,7 @@ def _views_in_scan(outcome: Outcome) -> int:
 def _scenes(outcome: Outcome) -> list[Scene]:
     scan = None if outcome.study is None else outcome.study.scan
     if isinstance(scan, CTScan) and scan.volume.data.size:
-        enhanced = outcome.report.provenance.config.get("phase") not in ("unenhanced", None)
-        presets = sorted(_CT_PRESETS, key=lambda preset: preset[0] != ("enhanced" if enhanced else "liver"))
-        return [_volume_scene(outcome, scan.volume, [value_layer("image", "CT", scan.volume.data, "HU", presets)])]
+        return [_volume_scene(outcome, scan.volume, [_ct_image(outcome, scan.volume)])]
     if isinstance(scan, MRScan) and scan.anatomy.data.size:
         return [_volume_scene(outcome, scan.anatomy, _mr_images(outcome, scan.anatomy))]
     if isinstance(scan, USScan):
@@ -119,11 +117,23 @@ def _scenes(outcome: Outcome) -> list[Scene]:
     return []
 
 
+def _ct_image(outcome: Outcome, volume: Volume) -> Layer:
+    """CT in HU with the usual windows; pictures of CT without HU by their own range."""
+    if volume.unit != "HU":
+        return value_layer("image", "CT", volume.data, volume.unit, _own_presets(volume))
+    enhanced = outcome.report.provenance.config.get("phase") not in ("unenhanced", None)
+    presets = sorted(_CT_PRESETS, key=lambda preset: preset[0] != ("enhanced" if enhanced else "liver"))
+    return value_layer("image", "CT", volume.data, "HU", presets)
+
+
+def _own_presets(volume: Volume) -> list[tuple[str, float, float]]:
+    low, high = percentile_limits(volume)
+    full = float(np.nanmin(volume.data)), float(np.nanmax(volume.data))
+    return [("automatic", low, high), ("brighter", low, low + (high - low) * 0.6), ("full", *full)]
+
+
 def _mr_images(outcome: Outcome, anatomy: Volume) -> list[Layer]:
-    low, high = percentile_limits(anatomy)
-    full = float(np.nanmin(anatomy.data)), float(np.nanmax(anatomy.data))
-    presets = [("automatic", low, high), ("brighter", low, low + (high - low) * 0.6), ("full", *full)]
-    layers = [value_layer("image", "MR", anatomy.data, anatomy.unit, presets)]
+    layers = [value_layer("image", "MR", anatomy.data, anatomy.unit, _own_presets(anatomy))]
     if "fat" in outcome.maps:
         data = outcome.maps["fat"].data
         layers.append(value_layer("image-fat", "fat", data, "percent", [("fat", 0.0, 40.0), ("full", 0.0, 100.0)]))

@@ -129,7 +129,7 @@ def _side(direction: NDArray[np.float64]) -> str:
 
 
 def _preset(name: str, low: float, high: float) -> dict[str, Any]:
-    return {"name": name, "center": round((low + high) / 2, 4), "width": round(high - low, 4)}
+    return {"name": name, "center": round((low + high) / 2, 4), "width": round(max(high - low, 1e-3), 4)}
 
 
 def _slope_of(data: NDArray[np.floating]) -> float:

@@ -188,6 +188,7 @@ def test_sign_off_stands_beside_the_result(bench: Bench, analysed_ct: Path) -> N
         {"version": 1, "decision": "maybe"},
         {"decision": "agree"},
         {"version": 1, "decision": "agree", "comment": "x" * 4001},
+        {"version": 1, "decision": "agree", "comment": "a\0b"},
     ],
 )
 def test_unfit_sign_offs_are_refused(bench: Bench, analysed_ct: Path, review: dict[str, Any]) -> None:

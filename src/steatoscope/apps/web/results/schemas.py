@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
 Version = Annotated[int, Field(ge=1, le=1_000_000, description="A version of the result; the newest where left out")]
 StudyId = Annotated[str, Field(min_length=1, max_length=32, pattern="^[0-9a-z]+$", description="The study")]
+_TEXT: Final = r"^[^\x00]*$"  # PostgreSQL keeps no NUL in a text
 Grade = Literal["normal", "mild", "moderate", "severe"]
 
 
@@ -141,7 +142,7 @@ class ReviewBody(BaseModel):
     version: Version
     decision: Literal["agree", "amend"]
     grade: Grade | None = Field(default=None, description="The amended grade; needed to amend, left out to agree")
-    comment: str = Field(default="", max_length=4000)
+    comment: str = Field(default="", max_length=4000, pattern=_TEXT)
 
 
 class EditedPlane(BaseModel):
@@ -157,7 +158,7 @@ class MaskBody(BaseModel):
     base_version: Version
     scene: str = Field(default="s0", pattern="^s[0-9]{1,3}$")
     planes: list[EditedPlane] = Field(min_length=1, max_length=5000)
-    note: str = Field(default="", max_length=1000)
+    note: str = Field(default="", max_length=1000, pattern=_TEXT)
 
 
 class MaskAnswer(BaseModel):
