@@ -13,7 +13,10 @@ from steatoscope.service.access.rights import Right
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a person, a token, nobody (``user_id`` None), or "refused": a token that is not valid."""
+    """Who asks: a person, a token, nobody (``user_id`` None), or "refused": a token that is not valid.
+
+    ``session_id`` is that of the browser session, or of the token.
+    """
 
     user_id: str | None = None
     name: str = ""

@@ -83,6 +83,18 @@ def test_a_token_makes_no_tokens(bench: Bench) -> None:
     assert _bearer(bench, secret).post("/api/v1/tokens", json={"name": "child"}).status_code == 403
 
 
+def test_a_token_changes_nothing_about_its_account(bench: Bench) -> None:
+    client = bench.client("clinician")
+    secret = _new_token(bench, scopes=["read"]).json["secret"]
+    listed = client.get("/api/v1/tokens").json["tokens"]
+    [other] = [token["id"] for token in listed if token["name"] == "script"]
+    assert client.delete(f"/api/v1/tokens/{other}").status_code == 403
+    assert client.post(f"/account/tokens/{other}/revoke").status_code == 403
+    assert client.post("/account/password", data={"old_password": PASSWORD}).status_code == 403
+    assert client.post("/sign-out").status_code == 403
+    assert _bearer(bench, secret).delete(f"/api/v1/tokens/{other}").status_code == 204
+
+
 def test_only_valid_tokens_open_anything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     secret = _new_token(bench, scopes=["read"], days=1).json["secret"]
     client = _bearer(bench, secret)

@@ -63,7 +63,9 @@ def _of_token(token: Token, user: User) -> Principal:
     rights = rights_of(user.roles)
     if token.scopes:
         rights &= frozenset(right for right in Right if right.value in token.scopes)
-    return Principal(user.id, user.name, tuple(user.roles), rights, via="token", language=user.language)
+    return Principal(
+        user.id, user.name, tuple(user.roles), rights, via="token", session_id=token.id, language=user.language
+    )
 
 
 def _by_session(secret: str) -> Principal:

@@ -56,9 +56,11 @@ def make_token(session: Session, name: str, scopes: Iterable[str], days: int | N
 
 
 def revoke_own_token(session: Session, token_id: str) -> None:
-    """End one of one's own tokens; another user's token is not found."""
+    """End one of one's own tokens; another user's is not found. A token ends only itself."""
     token = session.get(Token, token_id)
     if token is None or token.user_id != principal().user_id:
         raise Problem.of("E_NOTFOUND")
+    if principal().via == "token" and token.id != principal().session_id:
+        raise Problem.of("E_FORBIDDEN", cause="A token revokes only itself.", remedy="Use your account page.")
     users.revoke_token(session, token)
     trail.note(session, "token.revoke", "token", token.id)

@@ -83,7 +83,7 @@ def add_token(body: NewToken) -> tuple[Response, int]:
 @api.delete("/tokens/<token_id>", summary="Revoke a token", responses={204: None})
 @signed_in
 def revoke_token(path: TokenPath) -> tuple[str, int]:
-    """End one of one's own tokens."""
+    """End one of one's own tokens; with a token only that one itself."""
     with service().database.writing() as session:
         revoke_own_token(session, path.token_id)
     return "", 204
