@@ -21,9 +21,9 @@ _TITLES: Final = (
 _HEADS: Final = (
     "Measurement", "Value", "Interval", "Method", "Quality", "Share", "Threshold", "Organ", "Size", "Found by",
     "Region", "Score", "Place", "Cut-offs", "Interpretation", "Name", "Version", "No.", "Kind", "Images", "View",
-    "Verdict", "Difference", "Relative change", "Repeatability coefficient of the method", "Earlier report", "Fat value",
-    "Statistic", "Grade", "Report digest", "Software version", "Created", "Seeds", "Configuration", "Liver", "Spleen",
-    "Kidney", "Class of the focal region",
+    "Verdict", "Difference", "Relative change", "Repeatability coefficient of the method", "Earlier report",
+    "Fat value", "Statistic", "Grade", "Report digest", "Software version", "Created", "Seeds", "Configuration",
+    "Liver", "Spleen", "Kidney", "Class of the focal region",
 )  # fmt: skip
 _TEXTS: Final = (
     "No fat value was measured.", "What could still be measured is listed below; it is not a fat value.",

@@ -27,7 +27,7 @@ WEB: Final = Path(__file__).parent
 TRANSLATIONS: Final = WEB / "translations"
 LANGUAGES: Final = ("de",)
 _KEYWORDS: Final[dict[str, Any]] = {
-    "_": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2),
+    "_": None, "_l": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2),
 }  # fmt: skip
 _SOURCES: Final[tuple[tuple[str, str, dict[str, Any], dict[str, str]], ...]] = (
     ("python", "**/*.py", _KEYWORDS, {}),
