@@ -11,7 +11,7 @@ import pytest
 from service_kit import Bench
 from steatoscope.apps.cli.main import run
 from steatoscope.service.storage.tables import Study
-from upload_kit import part
+from upload_kit import multipart
 
 # What differs by design: the copies' own hashes and names, what carries them, and when it was made.
 _OWN = ("subject", "inputs", "provenance", "timings_ms")
@@ -26,8 +26,8 @@ def analysed(folder: Path, out: Path) -> dict[str, Any]:
 def stored_copies(bench: Bench, folder: Path, target: Path) -> Path:
     """Send a folder and fetch what was stored of it."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    data = {"files": [part(f"s/{path.relative_to(folder)}", path.read_bytes()) for path in paths]}
-    answer = bench.client("clinician").post("/api/v1/studies", data=data, content_type="multipart/form-data")
+    files = {f"s/{path.relative_to(folder)}": path.read_bytes() for path in paths}
+    answer = bench.client("clinician").post("/api/v1/studies", **multipart(files))
     assert answer.status_code == 202, answer.text
     with bench.service.database.reading() as session:
         for file in session.get_one(Study, answer.json["study_id"]).files:
@@ -37,7 +37,6 @@ def stored_copies(bench: Bench, folder: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("modality", ["ct", "mr"])
 def test_simulated_dicom(bench: Bench, tmp_path: Path, modality: str) -> None:
     run(["phantom", modality, "--fat", "15", "--seed", "5", "--format", "dicom", "--out", str(tmp_path / "sent")])
@@ -48,7 +47,6 @@ def test_simulated_dicom(bench: Bench, tmp_path: Path, modality: str) -> None:
 
 
 @pytest.mark.realdata
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", ["ct/tcga_lihc_34/images", "dicom/mr_survey_philips"])
 def test_real_dicom(bench: Bench, tmp_path: Path, data_dir: Path, case: str) -> None:
     folder = data_dir / case

@@ -95,7 +95,8 @@ def parse_head(stream: IO[bytes], path: Path) -> FileDataset:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = pydicom.dcmread(_Bounded(stream, path), stop_before_pixels=True, force=True)  # type: ignore[arg-type]
+            bounded: Any = _Bounded(stream, path)
+            found = pydicom.dcmread(bounded, stop_before_pixels=True, force=True)
             _check_sequences(found, path)
         except SteatoscopeError:
             raise

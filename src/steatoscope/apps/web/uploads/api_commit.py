@@ -27,9 +27,9 @@ from steatoscope.service.storage.tables import Job, Study, Upload
 @allow(Right.UPLOAD)
 def commit_upload(path: UploadPath, body: CommitBody) -> tuple[dict[str, Any], int]:
     """As ``POST /api/v1/studies``; a second commit answers with the study of the first."""
-    order = _order(body)
     with service().database.reading() as session:
         own_upload(session, path.upload_id)
+    order = _order(body)
     try:
         with uploads.locked(service(), path.upload_id):
             answer = _commit(path.upload_id, order)

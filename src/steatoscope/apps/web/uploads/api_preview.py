@@ -19,6 +19,7 @@ from steatoscope.apps.web.uploads.schemas_parts import UploadPath
 from steatoscope.apps.web.uploads.schemas_preview import PreviewAnswer, PreviewForm, PreviewQuery
 from steatoscope.apps.web.uploads.summary import summarise
 from steatoscope.apps.wiring import uploads
+from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.preview import MOST_BYTES, Preview, preview_bytes
 from steatoscope.service.access.rights import Right
 
@@ -35,6 +36,8 @@ def preview_files(form: PreviewForm) -> dict[str, Any]:
         with path_of(storage).open("rb") as stream:
             head = stream.read(MOST_BYTES)
         found.append((storage.filename or "file", preview_bytes(head, size=size, modality=modality)))
+    if not found:
+        raise SteatoscopeError("E_EMPTY", cause="No files were sent.")
     return _answer(found)
 
 

@@ -13,10 +13,12 @@ _TEXT: Final[dict[str, Any]] = {"type": "string"}
 class StudyForm(BaseModel):
     """One study. Views and clinical values are JSON texts; everything but the files may be left out."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, json_schema_extra={"required": ["files"]})
 
     files: list[FileStorage] = Field(
-        default_factory=list, description="The files; names may carry folders. A zip is unpacked."
+        default_factory=list,
+        json_schema_extra={"minItems": 1},
+        description="The files; names may carry folders. A zip is unpacked.",
     )
     subject: Any = Field(default=None, json_schema_extra=_TEXT, description="Subject code, at most 80 characters.")
     views: Any = Field(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from flask_openapi3 import RawModel
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StrictBool, StrictInt, StringConstraints
+
+from steatoscope.science.clinical.grades import PROFILES
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+MODALITY: Final = r"^([uU][sS]|[cC][tT]|[mM][rR])?$"
 _Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
@@ -15,7 +18,7 @@ class AnnouncedFile(BaseModel):
     """A file that will be sent: its name, which may carry folders, and its size in bytes."""
 
     name: _Name
-    size: int = Field(ge=0, le=1 << 40)
+    size: StrictInt = Field(ge=0, le=1 << 40)
 
 
 class Announcement(BaseModel):
@@ -85,13 +88,13 @@ class CommitBody(BaseModel):
     """What is said of the study; everything may be left out."""
 
     subject: str | None = Field(default=None, max_length=80)
-    views: dict[str, str] | None = None
+    views: dict[_Name, Annotated[str, StringConstraints(min_length=1, max_length=2000)]] | None = None
     clinical: dict[str, Any] | None = None
-    modality: str | None = Field(default=None, max_length=4)
-    profile: str | None = Field(default=None, max_length=40)
-    series: str | None = Field(default=None, max_length=64)
+    modality: str | None = Field(default=None, pattern=MODALITY)
+    profile: str | None = Field(default=None, pattern=f"^({'|'.join(sorted(PROFILES))})?$")
+    series: str | None = Field(default=None, max_length=64, pattern=r"^[0-9.]*$")
     description: str | None = Field(default=None, max_length=200)
-    force: bool = False
+    force: StrictBool = False
 
 
 class Discarded(BaseModel):

@@ -7,13 +7,15 @@ from typing import Any
 from flask_openapi3 import FileStorage
 from pydantic import BaseModel, ConfigDict, Field
 
+from steatoscope.apps.web.uploads.schemas_parts import MODALITY
+
 
 class PreviewForm(BaseModel):
     """The first bytes of files (up to 256 KiB of each) under their names."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, json_schema_extra={"required": ["files"]})
 
-    files: list[FileStorage] = Field(default_factory=list)
+    files: list[FileStorage] = Field(default_factory=list, json_schema_extra={"minItems": 1})
     sizes: Any = Field(
         default=None,
         json_schema_extra={"type": "string"},
@@ -25,7 +27,7 @@ class PreviewForm(BaseModel):
 class PreviewQuery(BaseModel):
     """The modality that the sender states."""
 
-    modality: str | None = Field(default=None, max_length=4)
+    modality: str | None = Field(default=None, pattern=MODALITY)
 
 
 class RemarkOut(BaseModel):
