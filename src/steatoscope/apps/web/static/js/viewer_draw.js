@@ -182,7 +182,7 @@ export class Painter {
     const [width, height] = [this.canvas.clientWidth, this.canvas.clientHeight];
     this.#words(left, 8, height / 2 + 6, "#fff", 17);
     this.#words(right, width - 22, height / 2 + 6, "#fff", 17);
-    this.#words(top, width / 2 - 6, 22, "#fff", 17);
+    this.#words(top, width / 2 - 6, width < 520 ? 44 : 22, "#fff", 17);
     this.#words(bottom, width / 2 - 6, height - 8, "#fff", 17);
   }
 }
