@@ -12,66 +12,58 @@ from sqlalchemy.orm import Session
 from steatoscope.pipeline.cohort_summary import CohortRow
 from steatoscope.pipeline.timeline import Visit
 from steatoscope.service.storage.study_filter import (
-    CODES,
     ERROR_CODE,
     StudyFilter,
     conditions,
-    is_simulated,
     joined,
     study_day,
 )
-from steatoscope.service.storage.study_lists import latest_jobs
+from steatoscope.service.storage.study_lists import batched, latest_jobs
 from steatoscope.service.storage.tables import Patient, Result, Study
 
 #: subjects that are a reference to compare with, not patients: left out of cohorts and agreement
 REFERENCE_PREFIX: Final = "healthy-reference-"
 _CONFIG: Final = Result.report[("provenance", "config")]
+_MAKER: Final = Result.report[("provenance", "config", "manufacturer")].as_string()
+_MODEL: Final = Result.report[("models", 0, "name")].as_string()
+_MODEL_VERSION: Final = Result.report[("models", 0, "version")].as_string()
 _MODELS: Final = Result.report["models"]
 _METHOD: Final = Result.report[("fat", "method")].as_string()
 _LEVEL: Final = Result.report[("fat", "interval", "level")].as_float()
 _ERROR_TEXT: Final = Result.report[("error", "message")].as_string()
 _IDS_AT_ONCE: Final = 500
+_HEAD: Final = ("study_id", "patient_id", "on", "modality", "state", "scale", "value", "grade")
 
 
 def cohort_rows(session: Session, chosen: StudyFilter) -> list[CohortRow]:
     """All studies that fit, as rows of the dashboard; reference subjects are left out."""
     columns = (
         Study.id, Study.patient_id, study_day, Study.modality, Study.state, Result.scale, Result.fat_percent,
-        Result.grade, ERROR_CODE, _ERROR_TEXT, Patient.sex, Study.clinical, _CONFIG, _MODELS, CODES,
+        Result.grade, ERROR_CODE, _ERROR_TEXT, Patient.sex, Study.clinical, _MAKER, _MODEL, _MODEL_VERSION,
+        Result.simulated,
     )  # fmt: skip
     statement = joined(select(*columns)).where(*conditions(chosen), ~Patient.subject.startswith(REFERENCE_PREFIX))
     rows = session.execute(statement.order_by(Study.id)).all()
     failed = [row[0] for row in rows if row[4] == "failed"]
-    errors = {key: job.error for part in _parts(failed) for key, job in latest_jobs(session, part).items()}
+    errors = {
+        key: job.error for part in batched(failed, _IDS_AT_ONCE) for key, job in latest_jobs(session, part).items()
+    }
     return [_cohort_row(row, errors.get(row[0])) for row in rows]
 
 
-def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
-    return [ids[k : k + _IDS_AT_ONCE] for k in range(0, len(ids), _IDS_AT_ONCE)]
-
-
 def _cohort_row(row: Sequence[Any], failure: Mapping[str, Any] | None) -> CohortRow:
-    study_id, patient_id, on, modality, state, scale, value, grade, code, text, sex, clinical, config, models, codes = (
-        row
-    )
+    *head, code, text, sex, clinical, maker, model, version, simulated = row
     failure = failure or {}
-    return CohortRow(
-        study_id=study_id,
-        patient_id=patient_id,
-        on=on,
-        modality=modality,
-        state=state,
-        scale=scale,
-        value=value,
-        grade=grade,
-        code=code or failure.get("code"),
-        message=str(text or failure.get("message") or ""),
-        sex=_sex(sex or (clinical or {}).get("sex")),
-        age_years=_number((clinical or {}).get("age_years")),
-        manufacturer=(config or {}).get("manufacturer") or None,
-        model=_first_model(models),
-        simulated=is_simulated(codes),
-    )
+    facts = {
+        "code": code or failure.get("code"),
+        "message": str(text or failure.get("message") or ""),
+        "sex": _sex(sex or (clinical or {}).get("sex")),
+        "age_years": _number((clinical or {}).get("age_years")),
+        "manufacturer": maker or None,
+        "model": f"{model} {version or ''}".strip() if model else None,
+        "simulated": bool(simulated),
+    }
+    return CohortRow(**dict(zip(_HEAD, head, strict=True)), **facts)
 
 
 def _sex(given: Any) -> str | None:
@@ -82,15 +74,11 @@ def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _first_model(models: Any) -> str | None:
-    return f"{models[0]['name']} {models[0]['version']}" if models else None
-
-
 def visits_by_subject(session: Session, chosen: StudyFilter, *, references: bool = False) -> dict[str, list[Visit]]:
     """Measured studies that fit, as visits by subject code, in the order of time; without references by default."""
     columns = (
         Patient.subject, Study.id, study_day, Study.modality, Result.scale, _METHOD, Result.fat_percent,
-        Result.fat_low, Result.fat_high, _LEVEL, Result.grade, _CONFIG, _MODELS, CODES,
+        Result.fat_low, Result.fat_high, _LEVEL, Result.grade, _CONFIG, _MODELS, Result.simulated,
     )  # fmt: skip
     wanted = [*conditions(chosen), Result.fat_percent.is_not(None), Result.scale.is_not(None)]
     if not references:
@@ -103,7 +91,7 @@ def visits_by_subject(session: Session, chosen: StudyFilter, *, references: bool
 
 def _visit(
     study_id: str, on: date, modality: str, scale: str, method: str, value: float, low: float, high: float,
-    level: float | None, grade: str | None, config: Any, models: Any, codes: Any,
+    level: float | None, grade: str | None, config: Any, models: Any, simulated: bool,
 ) -> Visit:  # fmt: skip
     return Visit(
         study_id=study_id,
@@ -118,7 +106,7 @@ def _visit(
         grade=grade,
         scanner=scanner_of(config),
         models=tuple(f"{model['name']} {model['version']}" for model in models or ()),
-        simulated=is_simulated(codes),
+        simulated=bool(simulated),
     )
 
 

@@ -11,11 +11,9 @@ from sqlalchemy import ColumnElement, Date, func, or_, select
 from sqlalchemy.orm import Session
 
 from steatoscope.service.storage.study_filter import (
-    CODES,
     ERROR_CODE,
     StudyFilter,
     conditions,
-    is_simulated,
     joined,
     joined_as_needed,
     kept,
@@ -69,7 +67,7 @@ class ListedStudy:
 _COLUMNS: Final = (
     Study.id, Study.patient_id, Patient.subject, Patient.identity, Study.description, Study.modality, Study.state,
     Study.acquired_on, Study.created_at, Study.owner_id, User.name, Result.version, Result.status, Result.scale,
-    Result.fat_percent, Result.fat_low, Result.fat_high, Result.grade, Result.probability, CODES, ERROR_CODE,
+    Result.fat_percent, Result.fat_low, Result.fat_high, Result.grade, Result.probability, Result.simulated, ERROR_CODE,
     Study.current_result_id,
 )  # fmt: skip
 
@@ -97,12 +95,12 @@ def list_studies(
 
 
 def _listed(row: Sequence[Any], review: Review | None, job: LatestJob | None) -> ListedStudy:
-    *plain, codes, error_code, _result_id = row
+    *plain, simulated, error_code, _result_id = row
     refused = error_code if isinstance(error_code, str) else None
     if refused is None and job is not None and job.error:
         refused = str(job.error.get("code") or "") or None
     signed = (review.decision, review.grade) if review else (None, None)
-    return ListedStudy(*(*plain, is_simulated(codes), refused, *signed, job))
+    return ListedStudy(*(*plain, bool(simulated), refused, *signed, job))
 
 
 def latest_reviews(session: Session, result_ids: Sequence[str]) -> dict[str, Review]:
@@ -143,20 +141,19 @@ class ExportedStudy:
 def stream_studies(
     session: Session, chosen: StudyFilter, *, sort: str = "created", down: bool = True, at_once: int = 500
 ) -> Iterator[ExportedStudy]:
-    """All studies that fit, with their reports, a few hundred at a time: memory does not grow with the number."""
-    columns = (
-        Study.id,
-        Patient.subject,
-        Study.modality,
-        Study.state,
-        study_day,
-        Result.report,
-        _failure(),
-        *_review_columns(),
-    )
-    statement = joined(select(*columns)).where(*conditions(chosen)).order_by(*order_of(sort, down))
-    for row in session.execute(statement.execution_options(yield_per=at_once)):
-        yield ExportedStudy(*row)
+    """All studies that fit, with their reports, a few hundred at a time: only their identifiers are held together."""
+    order = order_of(sort, down)
+    ids = session.scalars(joined_as_needed(select(Study.id), chosen, sort).where(*conditions(chosen)).order_by(*order))
+    columns = (Study.id, Patient.subject, Study.modality, Study.state, study_day, Result.report)
+    statement = joined(select(*columns, _failure(), *_review_columns()))
+    for part in batched(ids.all(), at_once):
+        rows = {row[0]: row for row in session.execute(statement.where(Study.id.in_(part)))}
+        yield from (ExportedStudy(*rows[study_id]) for study_id in part if study_id in rows)
+
+
+def batched(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The identifiers in parts of at most ``size``."""
+    return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
 def _failure() -> ColumnElement[Any]:

@@ -29,7 +29,7 @@ def test_the_csv_holds_the_filtered_list_and_its_terms(bench: Bench) -> None:
     rows = _table(bench, "?modality=CT&sort=subject&order=asc")
     listed = bench.client("researcher").get("/api/v1/studies?modality=CT&sort=subject&order=asc").json
     assert [row["study"] for row in rows] == [item["study_id"] for item in listed["items"]]
-    assert list(rows[0]) == column_names()
+    assert tuple(rows[0]) == column_names()
     assert {row["notice"] for row in rows} == {NOTICE}
     assert {row["subject"]: row["simulated"] for row in rows}["S-SIM"] == "yes"
     refused = next(row for row in rows if row["state"] == "refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from steatoscope.core.report import SCHEMA
@@ -26,9 +27,10 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 _CONTROL: Final = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 
 
-def column_names() -> list[str]:
+@cache
+def column_names() -> tuple[str, ...]:
     """Names of all columns, in order."""
-    return [row["column"] for row in dictionary()]
+    return tuple(row["column"] for row in dictionary())
 
 
 def dictionary() -> list[dict[str, str]]:
