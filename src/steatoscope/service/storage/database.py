@@ -27,7 +27,9 @@ def make_engine(url: str) -> Engine:
     parsed = make_url(normalised_url(url))
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
-    engine = create_engine(parsed, connect_args={"timeout": _BUSY_MS / 1000, "check_same_thread": False})
+    file = {} if parsed.database in (None, "", ":memory:") else {"pool_size": 16, "max_overflow": 64}
+    waits = {"timeout": _BUSY_MS / 1000, "check_same_thread": False}
+    engine = create_engine(parsed, connect_args=waits, **file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
