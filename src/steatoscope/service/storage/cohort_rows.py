@@ -54,7 +54,7 @@ def cohort_rows(session: Session, chosen: StudyFilter) -> list[CohortRow]:
 def _cohort_row(row: Sequence[Any], failure: Mapping[str, Any] | None) -> CohortRow:
     *head, code, text, sex, clinical, maker, model, version, simulated = row
     failure = failure or {}
-    facts = {
+    facts: dict[str, Any] = {
         "code": code or failure.get("code"),
         "message": str(text or failure.get("message") or ""),
         "sex": _sex(sex or (clinical or {}).get("sex")),
