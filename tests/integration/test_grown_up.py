@@ -83,6 +83,7 @@ class Site:
     folder: Path
     token: str
     password: str
+    worker: int
 
     def session(self) -> Any:
         """A client that trusts the site's own authority and nothing else."""
@@ -143,16 +144,12 @@ def site(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Site]:
     authority = tmp_path / "proxy" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     with ExitStack() as stack:
         stack.enter_context(started(image_command(), environment, tmp_path / "web.log"))
-        stack.enter_context(started(compose_command("worker", data), environment, tmp_path / "worker.log"))
+        worker = stack.enter_context(started(compose_command("worker", data), environment, tmp_path / "worker.log"))
         stack.enter_context(started(caddy, environment, tmp_path / "proxy.log"))
         found = Site(
-            f"https://localhost:{tls}",
-            f"http://127.0.0.1:{web}",
-            authority,
-            tmp_path,
-            account["token"],
-            account["password"],
-        )
+            f"https://localhost:{tls}", f"http://127.0.0.1:{web}", authority, tmp_path, account["token"],
+            account["password"], worker.pid,
+        )  # fmt: skip
         until(lambda: authority.is_file() and answers(found), 60, "the site does not answer")
         yield found
     shutil.rmtree(data, ignore_errors=True)
@@ -204,6 +201,14 @@ def test_from_sign_in_to_pdf(site: Site) -> None:
     versions = program.get(f"{site.url}/api/v1/studies/{study}/versions", timeout=30).json()
     assert len(versions["versions"]) == 1
     look_at_the_proxy(site)
+    (child,) = children(site.worker)
+    assert os.getpriority(os.PRIO_PROCESS, child) == os.getpriority(os.PRIO_PROCESS, site.worker) + 5, "pages go first"
+
+
+def children(process: int) -> list[int]:
+    """Processes that any thread of a process has started and that still run."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
 
 
 def follow(client: Any, url: str) -> list[tuple[str, dict[str, Any]]]:

@@ -92,7 +92,3 @@ def test_starts_commands_that_exist(path):
             continue
         words = list(itertools.takewhile(lambda word: not word.startswith("-"), command[1:]))
         assert {word for word in command if word.startswith("--")} <= options_of(words)
-
-
-def test_workers_leave_the_pages_the_processor():
-    assert entries(DEPLOY / "systemd" / "steatoscope-worker@.service")["Nice"] == ["10"]

@@ -11,21 +11,23 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from steatoscope.service.jobs.messages import Message, claim_from, finished_document, receive, send
 from steatoscope.service.jobs.orphan import die_with
 from steatoscope.service.jobs.port import Runner
 
 _LOG = logging.getLogger("steatoscope.jobs")
+_NICE: Final = 5  # pages and signs of life go first: benchmarks/service_load.py shows what it is worth
 
 
 def run_child(descriptor: int, parent_pid: int, make_runner: Callable[[dict[str, Any]], Runner]) -> None:
     """Serve the minder at the other end of a socket until it is gone; ``make_runner`` gets the greeting's content.
 
-    Signals that stop a worker are the minder's to act on, so this process ignores them.
+    Signals that stop a worker are the minder's to act on, so this process ignores them. It yields to other processes.
     """
     die_with(parent_pid)
+    os.nice(max(0, _NICE - os.nice(0)))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     connection = Connection(descriptor)
