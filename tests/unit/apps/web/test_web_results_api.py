@@ -51,6 +51,7 @@ def test_what_is_not_there_is_404_with_words(bench: Bench, study: str, address: 
     assert missing.status_code == 404
     assert missing.json["error"]["code"] == "E_NOTFOUND"
     assert "no such study" in missing.json["error"]["cause"]
+    assert client.get(f"/api/v1/studies/no-such-study{address}").status_code == 404
     if address not in ("", "/versions", "/reviews"):
         assert client.get(f"/api/v1/studies/{study}{address}?version=7").status_code == 404
         assert client.get(f"/api/v1/studies/{study}{address}?version=x").status_code == 422
@@ -67,6 +68,12 @@ def test_a_study_without_a_result_says_why(bench: Bench, study: str) -> None:
     page = bench.client("viewer").get(f"/studies/{study}")
     assert page.status_code == 200
     assert b"viewer.js" not in page.data.split(b"</main>")[0]
+
+
+@pytest.mark.parametrize("version", ["7", "0", "-1", "9" * 30])
+def test_a_page_of_no_version_is_404(bench: Bench, study: str, version: str) -> None:
+    assert bench.client("viewer").get(f"/studies/{study}?version={version}").status_code == 404
+    assert bench.client("viewer").get("/studies/no-such-study").status_code == 404
 
 
 def test_the_study_names_its_parts(bench: Bench, study: str) -> None:

@@ -40,7 +40,7 @@ def post_mask(path: StudyPath, body: MaskBody) -> Response:
         file = write_mask(mask, meta, Path(folder))
         stored, size = service().blobs.put_file(file)
     with service().database.writing() as session:
-        study = session.scalars(select(Study).where(Study.id == path.study_id).with_for_update()).one_or_none()
+        study = session.scalars(select(Study).where(Study.id == base.study_id).with_for_update()).one_or_none()
         base = _base(session, study or the_study(session, path.study_id), body.base_version)
         job = _queued(session, study, base, file.name, stored, size, body)
         answer = MaskAnswer(study_id=base.study_id, job_id=job.id, base_version=base.version)

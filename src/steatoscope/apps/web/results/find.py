@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from steatoscope.apps.web.context import principal, service
 from steatoscope.apps.web.problems import Problem
+from steatoscope.apps.web.results.schemas import MOST_VERSIONS
 from steatoscope.service.access.rights import Right
 from steatoscope.service.storage.results import result_file, result_of
 from steatoscope.service.storage.studies import study_named
@@ -20,7 +21,7 @@ HIDDEN_PATH = "[file]"
 
 def the_study(session: Session, study_id: str) -> Study:
     """The study; 404 where there is none."""
-    study = study_named(session, study_id)
+    study = study_named(session, study_id) if study_id.isalnum() else None
     if study is None:
         raise Problem.of("E_NOTFOUND", cause="There is no such study.", remedy="Look for it in the work list.")
     return study
@@ -28,7 +29,8 @@ def the_study(session: Session, study_id: str) -> Study:
 
 def the_result(session: Session, study: Study, version: int | None = None) -> Result:
     """A version of the study's result; 404 that tells the state of the job where there is none yet."""
-    result = result_of(session, study.id, version)
+    sane = version is None or 0 < version <= MOST_VERSIONS
+    result = result_of(session, study.id, version) if sane else None
     if result is not None:
         return result
     if version is not None and study.current_result_id is not None:

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-Version = Annotated[int, Field(ge=1, le=1_000_000, description="A version of the result; the newest where left out")]
-StudyId = Annotated[str, Field(min_length=1, max_length=32, pattern="^[0-9a-z]+$", description="The study")]
+MOST_VERSIONS: Final = 1_000_000
+Version = Annotated[
+    int, Field(ge=1, le=MOST_VERSIONS, description="A version of the result; the newest where left out")
+]
+StudyId = Annotated[str, Field(min_length=1, max_length=200, description="The study")]
 _TEXT: Final = r"^[^\x00]*$"  # PostgreSQL keeps no NUL in a text
 Grade = Literal["normal", "mild", "moderate", "severe"]
 
