@@ -71,7 +71,8 @@ def test_the_slope_over_a_year_by_hand() -> None:
     days = (date(2025, 1, 1), date(2025, 7, 2), date(2026, 1, 1))
     track = timeline([_visit(str(k), day, 10.0 + 2 * k) for k, day in enumerate(days)]).tracks[0]
     assert track.slope is not None
-    # days 0, 182 and 365 (symmetric but for half a day): slope = (14 - 10) / (365 / 365.25) years; margin = 1.96 (1.8 / 2.772) / sqrt(2 x 0.49966^2)
+    # days 0, 182 and 365 (symmetric but for half a day): slope = (14 - 10) / (365 / 365.25) years;
+    # margin = 1.96 (1.8 / 2.772) / sqrt(2 x 0.49966^2)
     assert track.slope.points_per_year == pytest.approx(4.0 * 365.25 / 365, rel=1e-5)
     assert track.slope.interval.high - track.slope.points_per_year == pytest.approx(1.8018, abs=2e-3)
 
