@@ -1,4 +1,4 @@
-"""English names of roles, states, grades, stages and scales; pages translate them where they show them."""
+"""English names of roles, rights, states, grades, stages and scales; pages translate them where they show them."""
 
 from __future__ import annotations
 
@@ -47,4 +47,21 @@ SCALES: Final[Mapping[str, str]] = MappingProxyType(
         "us_model": "ultrasound model",
     }
 )
-NAMES: Final = (ROLES, STATES, GRADES, STAGES, SCALES)
+RIGHTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "read": "Read studies and reports",
+        "identity": "See names of patients",
+        "upload": "Upload studies",
+        "cancel": "Cancel and repeat own analyses",
+        "correct": "Correct liver outlines",
+        "sign": "Sign off",
+        "cohort": "Use the cohort pages",
+        "export": "Export tables",
+        "users": "Manage users",
+        "models": "Manage models",
+        "settings": "Manage settings and storage",
+        "audit": "Read the audit trail",
+        "erase": "Export and erase patients",
+    }
+)
+NAMES: Final = (ROLES, STATES, GRADES, STAGES, SCALES, RIGHTS)

@@ -18,7 +18,7 @@ from flask_babel import Babel, get_locale, gettext
 
 from steatoscope.apps.web.context import principal
 from steatoscope.apps.web.guard import public
-from steatoscope.apps.web.names import GRADES, ROLES, SCALES, STAGES, STATES
+from steatoscope.apps.web.names import GRADES, RIGHTS, ROLES, SCALES, STAGES, STATES
 from steatoscope.apps.web.report_words import SENTENCE_END, is_plain, matched, with_comma
 from steatoscope.core.errors import WARNINGS
 
@@ -34,7 +34,7 @@ def register_languages(app: Flask) -> None:
     filters = app.jinja_env.filters
     filters["spoken"] = spoken
     for name, words in {
-        "role_name": ROLES, "state_name": STATES, "grade_name": GRADES, "stage_name": STAGES, "scale_name": SCALES,
+        "role_name": ROLES, "right_name": RIGHTS, "state_name": STATES, "grade_name": GRADES, "stage_name": STAGES, "scale_name": SCALES,
     }.items():  # fmt: skip
         filters[name] = lambda key, words=words: gettext(words[key]) if key in words else (key or "")
     app.add_url_rule("/speech/<language>.json", "speech", public(_catalogue))
