@@ -44,6 +44,7 @@ def browser_page(chromium: Browser) -> BrowserPage:
 
     @contextmanager
     def opened(bench: Bench, role: str | None = None, **options: Any) -> Iterator[Page]:
+        bench.app.config.setdefault("LIVE_HEARTBEAT_S", 0.5)  # streams notice soon that their page is gone
         with serving(bench.app) as address:
             context = chromium.new_context(base_url=address, **options)
             context.set_default_timeout(15_000)
@@ -67,6 +68,7 @@ def browser_page(chromium: Browser) -> BrowserPage:
 def serving(app: Any, threads: int = 16) -> Iterator[str]:
     """The application behind waitress on a free port of the loopback; yields its address."""
     from waitress.server import create_server
+    from waitress.wasyncore import close_all
 
     server = create_server(app, host="127.0.0.1", port=0, threads=threads)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -74,8 +76,8 @@ def serving(app: Any, threads: int = 16) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.effective_port}"
     finally:
-        server.close()
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=2)
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=5)
+        server.trigger.pull_trigger(lambda: close_all(server._map, ignore_all=True))  # in the server's own thread
         thread.join(5)
 
 
