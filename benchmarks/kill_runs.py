@@ -47,10 +47,19 @@ def children(pid: int) -> list[int]:
 
 
 def kill(pid: int) -> None:
+    """End a process for certain; returns when it is dead."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
+    wait_for(lambda: not alive(pid), "the end of a killed process")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def wait_for(what: Callable[[], Any], words: str, seconds: float = PATIENCE_S) -> Any:
@@ -149,11 +158,20 @@ class Load:
     image: bytes
     answered: list[dict[str, str]] = field(default_factory=list)
     unanswered: int = 0
+    faults: list[Exception] = field(default_factory=list)
 
     def upload(self, count: int, name: str) -> None:
         """Send some studies; what is not answered is sent again."""
-        for number in range(count):
-            wait_for(lambda subject=f"{name}-{number}": self._one(subject), "an upload")
+        try:
+            for number in range(count):
+                wait_for(lambda subject=f"{name}-{number}": self._one(subject), "an upload")
+        except Exception as fault:
+            self.faults.append(fault)
+
+    def check(self) -> None:
+        """Raise what went wrong in a thread that uploads."""
+        if self.faults:
+            raise self.faults[0]
 
     def _one(self, subject: str) -> bool:
         headers = {"Authorization": f"Bearer {self.set_up.token}"}
@@ -188,9 +206,9 @@ def one_run(set_up: SetUp, load: Load, target: str, studies: int, number: int, c
     if victim is not None:
         kill(victim)
     killed_at = time.monotonic()
-    time.sleep(0.2)
     set_up.tend()
     uploader.join()
+    load.check()
     wait_for(lambda: count_of(set_up, "queued", "running") == 0, "the end of all jobs")
     return {
         "recovery_s": time.monotonic() - killed_at,
@@ -255,7 +273,8 @@ def verdict(set_up: SetUp, load: Load) -> dict[str, Any]:
 
 
 def image_of(folder: Path) -> bytes:
-    subprocess.run([*COMMAND, "phantom", "us", "--fat", "18", "--seed", "1", "--out", str(folder / "us")], check=True)
+    command = [*COMMAND, "phantom", "us", "--fat", "18", "--seed", "1", "--out", str(folder / "us")]
+    subprocess.run(command, check=True, capture_output=True)
     return (folder / "us" / "frame_001.png").read_bytes()
 
 
