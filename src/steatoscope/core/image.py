@@ -98,6 +98,8 @@ class CTFacts:
     slice_thickness_mm: float | None = None
     gantry_tilt_deg: float | None = None
     image_type: tuple[str, ...] = ()
+    manufacturer: str | None = None
+    model_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class MRFacts:
     series_text: str = ""
     field_strength_t: float | None = None
     manufacturer: str | None = None
+    model_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

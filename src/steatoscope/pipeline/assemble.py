@@ -10,7 +10,7 @@ from typing import Any
 
 from steatoscope import __version__
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
-from steatoscope.core.image import Study
+from steatoscope.core.image import Study, USScan
 from steatoscope.core.report import (
     ChangePart,
     CodePart,
@@ -102,6 +102,14 @@ def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_
     return _with_digest(document, study, findings, options)
 
 
+def _scanner(study: Study) -> dict[str, str]:
+    """Manufacturer and model of the scanner where the header names them: cohorts are split by them."""
+    scan = study.scan
+    facts = scan.views[0].facts if isinstance(scan, USScan) else scan.facts
+    named = {"manufacturer": facts.manufacturer, "scanner": facts.model_name}
+    return {key: text for key, text in named.items() if text}
+
+
 def _chosen(study: Study) -> dict[str, Any]:
     """Which series was measured and how many others there were."""
     series = study.source.get("series")
@@ -114,7 +122,7 @@ def _chosen(study: Study) -> dict[str, Any]:
 def _with_digest(document: dict[str, Any], study: Study, findings: Findings, options: AnalyseOptions) -> Report:
     provenance = ProvenancePart(
         version=__version__,
-        config={**findings.config, **_chosen(study), "profile": options.profile, "level": options.level},
+        config={**findings.config, **_scanner(study), **_chosen(study), "profile": options.profile, "level": options.level},
         seeds={"analysis": options.seed},
         report_digest="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -103,5 +103,5 @@ def _site_name() -> str:
 
 def _forgery() -> None:
     """Browser sessions must show the page's own secret with every change; tokens are not sent by browsers."""
-    if principal().via != "token":
+    if request.endpoint is not None and principal().via != "token":
         csrf.protect()

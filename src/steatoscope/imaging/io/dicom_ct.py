@@ -88,6 +88,8 @@ def ct_facts(plane: Plane, tilt_deg: float = 0.0) -> CTFacts:
         slice_thickness_mm=_number(header, "SliceThickness"),
         gantry_tilt_deg=_tilt(header, tilt_deg),
         image_type=plane.image_type,
+        manufacturer=_text(header, "Manufacturer"),
+        model_name=_text(header, "ManufacturerModelName"),
     )
 
 

@@ -100,4 +100,5 @@ def mr_facts(plane: Plane) -> MRFacts:
         series_text=series_text(header),
         field_strength_t=field_strength_t(header),
         manufacturer=text(header, "Manufacturer"),
+        model_name=text(header, "ManufacturerModelName"),
     )

@@ -130,6 +130,7 @@ UNITS: Final = MappingProxyType(
 ACQUISITION: Final = MappingProxyType(
     {
         "manufacturer": ("Manufacturer", ""),
+        "scanner": ("Scanner", ""),
         "study_date": ("Study date", ""),
         "phase": ("Contrast phase", ""),
         "kvp": ("Tube voltage", "kV"),
