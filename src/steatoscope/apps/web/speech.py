@@ -10,6 +10,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from babel.numbers import get_decimal_symbol
@@ -24,6 +25,16 @@ from steatoscope.core.errors import WARNINGS
 
 LANGUAGES: Final = (("en", "English"), ("de", "Deutsch"))
 LANGUAGE_COOKIE: Final = "steatoscope-language"
+_FILTERS: Final = MappingProxyType(
+    {
+        "role_name": ROLES,
+        "right_name": RIGHTS,
+        "state_name": STATES,
+        "grade_name": GRADES,
+        "stage_name": STAGES,
+        "scale_name": SCALES,
+    }
+)
 TRANSLATIONS: Final = Path(__file__).parent / "translations"
 babel = Babel()
 
@@ -33,9 +44,7 @@ def register_languages(app: Flask) -> None:
     babel.init_app(app, locale_selector=chosen_language)
     filters = app.jinja_env.filters
     filters["spoken"] = spoken
-    for name, words in {
-        "role_name": ROLES, "right_name": RIGHTS, "state_name": STATES, "grade_name": GRADES, "stage_name": STAGES, "scale_name": SCALES,
-    }.items():  # fmt: skip
+    for name, words in _FILTERS.items():
         filters[name] = lambda key, words=words: gettext(words[key]) if key in words else (key or "")
     app.add_url_rule("/speech/<language>.json", "speech", public(_catalogue))
     app.context_processor(_language_of_page)
