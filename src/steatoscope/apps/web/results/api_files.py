@@ -76,7 +76,7 @@ def get_files(path: StudyPath, query: VersionQuery) -> Response:
 @api.get(
     "/studies/<study_id>/files/<name>",
     summary="One file of a result",
-    responses={200: content_of("application/octet-stream")},
+    responses={200: content_of("*/*")},
 )
 @allow(Right.READ)
 def get_file(path: FilePath, query: VersionQuery) -> Response:
