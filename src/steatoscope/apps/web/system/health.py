@@ -15,6 +15,7 @@ from sqlalchemy import text
 from steatoscope.apps.wiring.heartbeats import workers
 from steatoscope.apps.wiring.service import Service
 
+WORKERS: Final = "workers"
 LEAST_FREE_BYTES: Final = 256 * 1024 * 1024
 _KEPT_S: Final = 2.0
 _PROBE: Final = b"steatoscope readiness probe\n"
@@ -130,5 +131,5 @@ _CHECKS: Final[dict[str, Callable[[Service], str]]] = {
     "migrations": _migrations,
     "storage": _storage,
     "disk": _disk,
-    "workers": _workers,
+    WORKERS: _workers,
 }

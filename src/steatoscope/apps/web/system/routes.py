@@ -10,7 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from steatoscope import __version__
 from steatoscope.apps.web.guard import loopback
 from steatoscope.apps.web.limits import limiter
-from steatoscope.apps.web.system.health import Readiness
+from steatoscope.apps.web.system.health import WORKERS, Readiness
 from steatoscope.apps.web.system.metrics import Metrics
 from steatoscope.service.access.rights import Right
 
@@ -29,13 +29,18 @@ def healthz() -> ResponseReturnValue:
 @pages.get("/readyz")
 @loopback(Right.SETTINGS)
 def readyz() -> ResponseReturnValue:
-    """Whether the service can take work; 503 names what cannot."""
+    """Whether pages and uploads work; 503 names what does not.
+
+    Without a worker studies still queue and pages answer: that is told as ``degraded``, not as unready, or a proxy would
+    take away a web server that works.
+    """
     readiness: Readiness = current_app.extensions[KEY][1]
     checks = readiness.checks()
-    good = all(check.ok for check in checks)
     parts = {check.name: {"ok": check.ok, "detail": check.detail} for check in checks}
     failed = [check.name for check in checks if not check.ok]
-    return jsonify({"status": "ok" if good else "unready", "failed": failed, "checks": parts}), 200 if good else 503
+    unready = any(name != WORKERS for name in failed)
+    status = "unready" if unready else "degraded" if failed else "ok"
+    return jsonify({"status": status, "failed": failed, "checks": parts}), 503 if unready else 200
 
 
 @pages.get("/metrics")
