@@ -31,8 +31,8 @@ def healthz() -> ResponseReturnValue:
 def readyz() -> ResponseReturnValue:
     """Whether pages and uploads work; 503 names what does not.
 
-    Without a worker studies still queue and pages answer: that is told as ``degraded``, not as unready, or a proxy would
-    take away a web server that works.
+    Without a worker studies still queue and pages answer: that is told as ``degraded``, or a proxy would take away a
+    web server that works.
     """
     readiness: Readiness = current_app.extensions[KEY][1]
     checks = readiness.checks()
