@@ -46,22 +46,6 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def kill(pid: int) -> None:
-    """End a process for certain; returns when it is dead."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    wait_for(lambda: not alive(pid), "the end of a killed process")
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
-
-
 def wait_for(what: Callable[[], Any], words: str, seconds: float = PATIENCE_S) -> Any:
     until = time.monotonic() + seconds
     while not (found := what()):
@@ -141,6 +125,16 @@ class SetUp:
         everyone = minders + [child for minder in minders for child in children(minder)]
         return chance.choice(everyone) if everyone else None
 
+    def kill(self, pid: int) -> None:
+        """End a process for certain; one that was started here is waited for, so that ``tend`` sees its end."""
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        for process in [self.server, *self.own_workers]:
+            if process is not None and process.pid == pid:
+                process.wait(60)
+
     def close(self) -> None:
         """End all in the orderly way."""
         processes = [*self.own_workers, *([self.server] if self.server else [])]
@@ -204,7 +198,7 @@ def one_run(set_up: SetUp, load: Load, target: str, studies: int, number: int, c
         empty_broker(set_up.broker)
     victim = set_up.victim(target, chance)
     if victim is not None:
-        kill(victim)
+        set_up.kill(victim)
     killed_at = time.monotonic()
     set_up.tend()
     uploader.join()
