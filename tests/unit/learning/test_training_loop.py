@@ -1,4 +1,4 @@
-"""The loop learns, resumes exactly, keeps the best weights and refuses what is not finite."""
+"""The loop learns, resumes exactly at every kind of rate, keeps the best weights and refuses what is not finite."""
 
 from __future__ import annotations
 
@@ -70,6 +70,60 @@ def test_the_best_weights_are_kept_and_patience_stops(tmp_path: Path) -> None:
     assert history.best_step == 20
     assert len(history.loss) == 40
     assert torch.equal(network.weight, kept[1])
+
+
+def _rates_used(schedule: Schedule, monkeypatch: pytest.MonkeyPatch, scores: list[float], **how: object) -> list[float]:
+    """The learning rate of every step that ``fit`` takes."""
+    used: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def noted(self: object, *args: object, **kwargs: object) -> object:
+        used.append(self.param_groups[0]["lr"])  # type: ignore[attr-defined]
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", noted)
+    left = iter(scores)
+    fit(_line(), _batch, _loss, schedule, monitor=lambda _net: {"score": next(left)}, **how)  # type: ignore[arg-type]
+    return used
+
+
+def test_rates_go_up_and_down_stay_or_halve(monkeypatch: pytest.MonkeyPatch) -> None:
+    common = {"weight_decay": 0.0, "bf16": False, "check_every": 2, "plateau_checks": 1}
+    once = _rates_used(Schedule(9, 0.1, warm_share=0.3, **common), monkeypatch, [1.0] * 4)
+    assert max(once) == pytest.approx(0.1)
+    assert once[0] < 0.01
+    assert once[-1] < 0.01
+    constant = _rates_used(Schedule(10, 0.1, rates="constant", **common), monkeypatch, [1.0] * 5)
+    assert constant == [0.1] * 10
+    # The first check is the best; the third is the second without gain, which one check of patience does not forgive.
+    plateau = _rates_used(Schedule(10, 0.1, rates="plateau", **common), monkeypatch, [0.5, 0.4, 0.3, 0.2, 0.1])
+    assert plateau == pytest.approx([0.1] * 6 + [0.05] * 4)
+
+
+@pytest.mark.parametrize("rates", ["one-cycle", "constant", "plateau"])
+def test_a_killed_run_goes_on_at_the_same_rate(tmp_path: Path, rates: str) -> None:
+    schedule = Schedule(40, 0.05, bf16=False, check_every=5, save_every=10, rates=rates, plateau_checks=1)  # type: ignore[arg-type]
+
+    def monitor(net: object) -> dict[str, float]:
+        return {"score": float(net.weight.detach().abs().sum() < 1.0)}  # type: ignore[attr-defined]
+
+    def killed(step: int) -> tuple[object, object]:
+        if step == 27:
+            raise KeyboardInterrupt
+        return _batch(step)
+
+    whole, broken, resumed = _line(), _line(), _line()
+    fit(whole, _batch, _loss, schedule, out=tmp_path / "whole", monitor=monitor)
+    with pytest.raises(KeyboardInterrupt):
+        fit(broken, killed, _loss, schedule, out=tmp_path / "broken", monitor=monitor)
+    fit(resumed, _batch, _loss, schedule, out=tmp_path / "broken", resume=True, monitor=monitor)
+    assert torch.equal(whole.weight, resumed.weight)
+    ends = [
+        torch.load(tmp_path / run / CHECKPOINT, weights_only=True)["optimiser"]["param_groups"][0]["lr"]
+        for run in ("whole", "broken")
+    ]
+    assert ends[0] == ends[1]
+    assert (ends[0] < 0.05) == (rates != "constant")
 
 
 def test_a_loss_that_is_not_finite_stops() -> None:

@@ -1,4 +1,4 @@
-"""The training loop: one-cycle AdamW in plain torch, deterministic, checkpointed and resumed exactly.
+"""The training loop: AdamW in plain torch, deterministic, checkpointed and resumed exactly.
 
 Plain torch, not a framework: the loop is one page, a step's batch is a function of its number, so that a run killed at
 any moment goes on with the same batches, and nothing else needs to be stored than weights, optimiser and history.
@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
 Batch = tuple[Tensor, ...]
 CHECKPOINT = "checkpoint.pt"
@@ -26,7 +27,8 @@ CHECKPOINT = "checkpoint.pt"
 class Schedule:
     """How long and how fast: ``check_every`` steps the monitor runs (0: never), ``patience`` checks without gain stop.
 
-    ``bf16`` turns autocast on (parts of a network may leave it); ``save_every`` is in steps.
+    ``bf16`` turns autocast on (parts of a network may leave it); ``save_every`` is in steps. ``rates`` is how the
+    learning rate goes: up and down once, constant (Adam's default), or halved where the score stays (``plateau``).
     """
 
     steps: int
@@ -39,6 +41,8 @@ class Schedule:
     patience: int = 0
     save_every: int = 50
     seed: int = 0
+    rates: Literal["one-cycle", "constant", "plateau"] = "one-cycle"
+    plateau_checks: int = 5
 
 
 @dataclass
@@ -71,9 +75,7 @@ def fit(
     torch.manual_seed(schedule.seed)
     weights = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=schedule.peak_rate, weight_decay=schedule.weight_decay)
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, schedule.peak_rate, total_steps=schedule.steps + 1, pct_start=schedule.warm_share
-    )
+    rates = _rates(optimiser, schedule)
     state = _State(network, optimiser, rates, History(), 0, None)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -89,6 +91,8 @@ def fit(
             report(step + 1, schedule.steps, state.history.loss[-1])
         if monitor is not None and schedule.check_every and (step + 1) % schedule.check_every == 0:
             state.check({name: float(value) for name, value in monitor(network).items()})
+            if isinstance(rates, ReduceLROnPlateau):
+                rates.step(state.history.checks[-1].get("score", 0.0))
             network.train()
             if schedule.patience and state.stale >= schedule.patience:
                 break
@@ -100,10 +104,22 @@ def fit(
     return state.history
 
 
+def _rates(optimiser: torch.optim.Optimizer, schedule: Schedule) -> LRScheduler:
+    if schedule.rates == "plateau":
+        return ReduceLROnPlateau(optimiser, mode="max", factor=0.5, patience=schedule.plateau_checks)
+    if schedule.rates == "constant":
+        return LambdaLR(optimiser, _unchanged)
+    return OneCycleLR(optimiser, schedule.peak_rate, total_steps=schedule.steps + 1, pct_start=schedule.warm_share)
+
+
+def _unchanged(_step: int) -> float:
+    return 1.0
+
+
 def _step(
     network: nn.Module,
     optimiser: torch.optim.Optimizer,
-    rates: torch.optim.lr_scheduler.LRScheduler,
+    rates: LRScheduler,
     batch: Batch,
     loss_of: Callable[..., Tensor],
     weights: list[nn.Parameter],
@@ -120,7 +136,8 @@ def _step(
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(weights, schedule.clip)
     optimiser.step()
-    rates.step()
+    if not isinstance(rates, ReduceLROnPlateau):
+        rates.step()
     return value
 
 
@@ -128,7 +145,7 @@ def _step(
 class _State:
     network: nn.Module
     optimiser: torch.optim.Optimizer
-    rates: torch.optim.lr_scheduler.LRScheduler
+    rates: LRScheduler
     history: History
     step: int
     best: dict[str, Any] | None
