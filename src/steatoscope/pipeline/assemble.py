@@ -122,7 +122,13 @@ def _chosen(study: Study) -> dict[str, Any]:
 def _with_digest(document: dict[str, Any], study: Study, findings: Findings, options: AnalyseOptions) -> Report:
     provenance = ProvenancePart(
         version=__version__,
-        config={**findings.config, **_scanner(study), **_chosen(study), "profile": options.profile, "level": options.level},
+        config={
+            **findings.config,
+            **_scanner(study),
+            **_chosen(study),
+            "profile": options.profile,
+            "level": options.level,
+        },
         seeds={"analysis": options.seed},
         report_digest="",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
