@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -271,3 +272,18 @@ def test_a_job_row_keeps_no_trace_of_the_run(work: Work, frame: Path) -> None:
     with work.service.database.reading() as session:
         job = session.get_one(Job, claim.job_id)
         assert (job.options, job.lease_owner, job.error) == ({}, "", None)
+
+
+def test_tidying_removes_contents_that_no_row_has_used_for_a_day(bench: Bench, analysed_ct: Path) -> None:
+    from steatoscope.apps.wiring.workers import tidy_up
+
+    bench.add_study(analysed_ct)
+    store = bench.service.blobs
+    old, _ = store.put_bytes(b"of a patient who was erased")
+    fresh, _ = store.put_bytes(b"of a study that is being made")
+    place = Path(bench.service.settings.storage_url) / old[:2] / old[2:]
+    os.utime(place, (0, 0))
+    kept = set(store.all()) - {old}
+    tidy_up(bench.service)
+    assert set(store.all()) == kept
+    assert store.exists(fresh)

@@ -60,9 +60,19 @@ def test_the_housekeeper_sweeps_tidies_and_sends_what_waits(tmp_path: Path) -> N
 
     (tmp_path / "job-a-stale").mkdir()
     store, sent = Store(), list[str]()
-    housekeeper = Housekeeper(store, sent.append, scratch=tmp_path, names=["w/1"], sweep_s=0.05, dispatch_s=0.02)
+    tidied = list[str]()
+    housekeeper = Housekeeper(
+        store,
+        sent.append,
+        scratch=tmp_path,
+        names=["w/1"],
+        tidy=lambda: tidied.append("tidied"),
+        tidy_s=0.06,
+        sweep_s=0.05,
+        dispatch_s=0.02,
+    )
     housekeeper.start()
-    wait_for(lambda: store.swept >= 3 and sent != [])
+    wait_for(lambda: store.swept >= 3 and sent != [] and len(tidied) >= 2)
     housekeeper.close()
     assert set(sent) == {"a"}
     assert ("signed", "w/1") in store.log

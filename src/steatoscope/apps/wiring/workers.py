@@ -17,6 +17,7 @@ from steatoscope.service.jobs.minder import Minder, sweep_scratch
 from steatoscope.service.jobs.pace import Pace, Stop
 from steatoscope.service.jobs.supervisor import Supervisor
 
+_GRACE_S = 24 * 3600.0
 _KEEP = ("STEATOSCOPE_DATABASE_URL", "STEATOSCOPE_STORAGE_URL", "STEATOSCOPE_BROKER_URL")
 
 
@@ -45,7 +46,19 @@ def make_housekeeper(
 ) -> Housekeeper:
     """Who sweeps the table, and dispatches where there is a broker; ``names`` of workers that wait for messages."""
     scratch, sweep_s = service.settings.scratch, min(2.0, service.settings.lease_s / 3)
-    return Housekeeper(job_store(service), send, scratch=scratch, names=names, sweep_s=sweep_s)
+    return Housekeeper(
+        job_store(service), send, scratch=scratch, names=names, tidy=lambda: tidy_up(service), sweep_s=sweep_s
+    )
+
+
+def tidy_up(service: Service) -> None:
+    """Remove uploads that were left for a day, and contents that no row has used for a day (of erased patients)."""
+    from steatoscope.apps.wiring.uploads import sweep
+    from steatoscope.service.storage.maintenance import collect_garbage
+
+    sweep(service)
+    with service.database.reading() as session:
+        collect_garbage(session, service.blobs, _GRACE_S)
 
 
 def make_sender(settings: ServiceSettings) -> Callable[[str], None] | None:

@@ -19,6 +19,8 @@ class Housekeeper:
     ``names`` are workers of this process that only wake for messages: their signs of life are left here.
     Folders in ``scratch`` that lost jobs leave are removed at the start and after each sweep that found some.
 
+    ``tidy`` is called every ``tidy_s``: what nobody needs any more goes.
+
     Several may run at once, in servers and workers: rows are locked while they are looked at.
     """
 
@@ -29,11 +31,14 @@ class Housekeeper:
         *,
         scratch: Path,
         names: Sequence[str] = (),
+        tidy: Callable[[], None] | None = None,
+        tidy_s: float = 6 * 3600.0,
         sweep_s: float = 2.0,
         dispatch_s: float = 0.5,
     ) -> None:
         self._store, self._send, self._scratch = store, send, scratch
         self._names = names
+        self._tidy, self._tidy_s = tidy, tidy_s
         self._sweep_s = sweep_s
         self._turn_s = sweep_s if send is None else min(dispatch_s, sweep_s)
         self._closing = threading.Event()
@@ -49,9 +54,12 @@ class Housekeeper:
         self._thread.join(10.0)
 
     def _work(self) -> None:
-        since_sweep, untidy = self._sweep_s, True
+        since_sweep, untidy, since_tidy = self._sweep_s, True, 0.0
         while True:
             try:
+                if self._tidy is not None and since_tidy >= self._tidy_s:
+                    since_tidy = 0.0
+                    self._tidy()
                 if since_sweep >= self._sweep_s:
                     since_sweep = 0.0
                     untidy = self._store.sweep() > 0 or untidy
@@ -67,6 +75,7 @@ class Housekeeper:
             if self._closing.wait(self._turn_s):
                 return
             since_sweep += self._turn_s
+            since_tidy += self._turn_s
 
 
 def dispatch(store: JobStore, send: Callable[[str], None]) -> int:
