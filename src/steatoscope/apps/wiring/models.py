@@ -12,6 +12,7 @@ from steatoscope.learning.catalogue import SHIPPED, open_model
 from steatoscope.learning.model_folder import ENTRY, ModelFolder
 
 Role = Literal["grader", "first", "segmenter", "detector"]
+GRAPH_GRADER: Final = "graph_grader"
 _MODALITIES: Final[dict[str, Modality]] = {"US": "US", "CT": "CT", "MR": "MR"}
 
 
@@ -49,7 +50,7 @@ def chosen_model(name: str) -> ChosenModel:
 
 def _role(folder: ModelFolder) -> Role | None:
     """What a model can do, by what its folder holds."""
-    if "heads.json" in folder.files:
+    if "heads.json" in folder.files or GRAPH_GRADER in folder.settings:
         return "grader"
     if "detector" in folder.settings:
         return "detector"

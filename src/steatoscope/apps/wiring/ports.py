@@ -8,15 +8,17 @@ from dataclasses import replace
 from steatoscope.apps.wiring import classical
 from steatoscope.apps.wiring.ct_liver import NetworkCT
 from steatoscope.apps.wiring.focal import NetworkCTFocal, NetworkUSFocal
-from steatoscope.apps.wiring.models import ChosenModel, chosen_model, shipped
+from steatoscope.apps.wiring.models import GRAPH_GRADER, ChosenModel, chosen_model, shipped
 from steatoscope.apps.wiring.mr_liver import NetworkMR
 from steatoscope.apps.wiring.ultrasound import FirstModelGrader
+from steatoscope.apps.wiring.us_graph import GraphGrader
 from steatoscope.apps.wiring.us_organs import NetworkUltrasound
 from steatoscope.apps.wiring.us_steatosis import SteatosisGrader
 from steatoscope.core.errors import UsageError
 from steatoscope.core.image import Volume
+from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.options import AnalyseOptions
-from steatoscope.pipeline.ports import FocalFindings, Organs, Ports, PreparedView, UltrasoundReading
+from steatoscope.pipeline.ports import FocalFindings, Organs, Ports, PreparedView, UltrasoundGrader, UltrasoundReading
 
 
 def default_ports(options: AnalyseOptions) -> Ports:
@@ -42,7 +44,7 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
     folder = chosen.folder
     match (chosen.role, chosen.modality):
         case ("grader", "US"):
-            fitted = replace(ports, us_grader=SteatosisGrader(folder))
+            fitted = replace(ports, us_grader=_chosen_grader(folder))
         case ("first", "US"):
             fitted = replace(ports, us_grader=FirstModelGrader(folder))
         case ("segmenter", "US"):
@@ -58,6 +60,10 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
         case _:
             raise UsageError(f"the model {folder.name!r} has no place in the analysis of {chosen.modality}")
     return replace(fitted, modality=chosen.modality)
+
+
+def _chosen_grader(folder: ModelFolder) -> UltrasoundGrader:
+    return GraphGrader(folder) if GRAPH_GRADER in folder.settings else SteatosisGrader(folder)
 
 
 def _ct_segmenter(volume: Volume) -> Organs:

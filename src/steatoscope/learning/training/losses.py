@@ -36,8 +36,15 @@ def weighted_nll(logits: Tensor, labels: Tensor, class_weights: Tensor, *, smoot
 
 
 def class_and_value(
-    logits: Tensor, labels: Tensor, estimate: Tensor, value: Tensor, class_weights: Tensor, *, share: float = 0.5
+    logits: Tensor,
+    labels: Tensor,
+    estimate: Tensor,
+    value: Tensor,
+    class_weights: Tensor,
+    *,
+    share: float = 0.5,
+    smoothing: float = 0.0,
 ) -> Tensor:
     """Composite loss: weighted NLL of the class and smooth L1 of the value (n,), mixed by ``share`` of the value."""
-    nll = weighted_nll(logits, labels, class_weights)
+    nll = weighted_nll(logits, labels, class_weights, smoothing=smoothing)
     return (1.0 - share) * nll + share * F.smooth_l1_loss(estimate, value)

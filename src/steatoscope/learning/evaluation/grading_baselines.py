@@ -1,0 +1,118 @@
+"""Baselines of the grading recipes on the very same folds: texture with a support vector machine, a random forest,
+and the hepatorenal index of hand-placed boxes where these are given."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steatoscope.core.image import Clip
+from steatoscope.imaging.preprocess.us_clean import tissue_mask
+from steatoscope.imaging.preprocess.us_sector import find_sector
+from steatoscope.learning.evaluation.baselines import FOREST, GLCM_SVM, Fold, Learner, out_of_fold
+from steatoscope.learning.evaluation.baselines_features import intensity_features, texture_features
+from steatoscope.learning.evaluation.byra2018_figures import spearman
+from steatoscope.learning.evaluation.grading_scores import LIMITS, RESAMPLES
+from steatoscope.learning.evaluation.intervals import with_intervals
+from steatoscope.learning.training.grading_cv import Fold as Split
+from steatoscope.learning.training.grading_data import GradingSet
+from steatoscope.science.clinical.grades import LABELS
+from steatoscope.science.metrics.classification import accuracy, auc, confusion_matrix, macro_f1, weighted_kappa
+from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
+
+INDEX: Final = "baseline: hepatorenal index, hand boxes"
+Values = NDArray[np.float64]
+
+
+def baseline_rows(data: GradingSet, folds: Sequence[Split], seed: int, *, frames: int = 4) -> dict[str, Any]:
+    """Rows of the baselines for the patients that are tested; what watches the networks is learnt from here too."""
+    texture, intensity = _features(data, frames)
+    tested = np.sort(np.concatenate([fold.test for fold in folds]))
+    parts: list[Fold] = [(np.setdiff1d(np.arange(len(data.names)), fold.test), fold.test) for fold in folds]
+    both = np.concatenate([texture, intensity], axis=1)
+    rows = {
+        GLCM_SVM: _learned("svm", texture, data, parts, tested, seed),
+        FOREST: _learned("forest", both, data, parts, tested, seed),
+    }
+    index = hand_index(data)[tested]
+    return rows | ({INDEX: _ranked(index, data, tested, seed)} if np.isfinite(index).all() else {})
+
+
+def _features(data: GradingSet, frames: int) -> tuple[Values, Values]:
+    texture, intensity = [], []
+    for name in data.names:
+        samples = [sample for sample in data.source.samples if sample.subject == name]
+        pictures = np.stack([np.asarray(sample.image(), dtype=np.uint8) for sample in samples])
+        sector = find_sector(Clip(pictures))
+        if sector is None:
+            raise ValueError(f"{name} has no scan sector")
+        used = pictures[np.unique(np.linspace(0, len(pictures) - 1, min(frames, len(pictures))).round().astype(int))]
+        tissue = tissue_mask(used, sector)
+        texture.append(np.mean([texture_features(picture, tissue) for picture in used], axis=0))
+        intensity.append(np.mean([intensity_features(picture, tissue) for picture in used], axis=0))
+    return np.stack(texture), np.stack(intensity)
+
+
+def _learned(
+    learner: Learner, features: Values, data: GradingSet, folds: list[Fold], tested: NDArray[np.intp], seed: int
+) -> dict[str, Any]:
+    patients = np.arange(len(data.names))
+
+    def classed(target: NDArray[Any]) -> Values:
+        return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed)[tested]
+
+    chosen = np.unique(data.grade)[classed(data.grade).argmax(axis=1)]
+    any_fat, much = classed(data.fat >= LIMITS[0])[:, 1], classed(data.fat > LIMITS[1])[:, 1]
+    root = out_of_fold(learner, "regression", features, np.sqrt(data.fat), patients, folds, seed=seed)[tested]
+    value, fat, grade = np.clip(root, 0.0, 10.0) ** 2, data.fat[tested], data.grade[tested]
+
+    def of(rows: NDArray[np.intp]) -> dict[str, float]:
+        counts = confusion_matrix(grade[rows], chosen[rows], len(LABELS))
+        return {
+            "auc": auc(fat[rows] >= LIMITS[0], any_fat[rows]),
+            "auc_over_33": auc(fat[rows] > LIMITS[1], much[rows]),
+            "accuracy_4": accuracy(counts),
+            "macro_f1": macro_f1(counts),
+            "qwk": weighted_kappa(counts),
+            "mae_percent": float(np.abs(value[rows] - fat[rows]).mean()),
+            "spearman": spearman(value[rows], fat[rows]),
+        }
+
+    rows = np.arange(len(tested))
+    return with_intervals(of(rows), bootstrap_intervals(of, rows, seed=seed, resamples=RESAMPLES), digits=4)
+
+
+def hand_index(data: GradingSet) -> Values:
+    """Mean over frames of the ratio of grey in the hand-placed boxes of liver and kidney; NaN without boxes."""
+    found = []
+    for name in data.names:
+        ratios = [
+            _mean(sample.image(), sample.boxes["liver"]) / max(_mean(sample.image(), sample.boxes["kidney"]), 1.0)
+            for sample in data.source.samples
+            if sample.subject == name and {"liver", "kidney"} <= sample.boxes.keys()
+        ]
+        found.append(float(np.mean(ratios)) if ratios else math.nan)
+    return np.array(found)
+
+
+def _mean(image: NDArray[Any], box: tuple[float, float, float, float]) -> float:
+    x0, y0, x1, y1 = (round(value) for value in box)
+    return float(image[y0:y1, x0:x1].mean())
+
+
+def _ranked(index: Values, data: GradingSet, tested: NDArray[np.intp], seed: int) -> dict[str, Any]:
+    fat = data.fat[tested]
+
+    def of(rows: NDArray[np.intp]) -> dict[str, float]:
+        return {
+            "auc": auc(fat[rows] >= LIMITS[0], index[rows]),
+            "auc_over_33": auc(fat[rows] > LIMITS[1], index[rows]),
+            "spearman": spearman(index[rows], fat[rows]),
+        }
+
+    rows = np.arange(len(tested))
+    return with_intervals(of(rows), bootstrap_intervals(of, rows, seed=seed, resamples=RESAMPLES), digits=4)

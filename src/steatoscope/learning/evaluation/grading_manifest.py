@@ -1,0 +1,67 @@
+"""What a run of a grading recipe rests on: data hashes, folds by patient, seeds, versions, machine, time, weights."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+from steatoscope import __version__
+from steatoscope.learning.training.grading_cv import Fold, GradingPlan
+from steatoscope.learning.training.grading_data import GradingSet
+
+_LIBRARIES: Final = ("numpy", "torch", "timm", "scikit-learn", "onnxruntime")
+NOT_RUN: Final = (
+    "ResNet-50 and EfficientNet-B3 were not run: no ImageNet weights of them are at hand, and their frozen features "
+    "from random weights would say nothing. --weights FILE takes them."
+)
+
+
+def manifest(
+    data: GradingSet,
+    plan: GradingPlan,
+    folds: Sequence[Fold],
+    *,
+    seed: int,
+    weights: Mapping[str, Any],
+    seconds: float,
+) -> dict[str, Any]:
+    """The manifest as JSON-ready data."""
+
+    def named(patients: Any) -> list[str]:
+        return [data.names[int(patient)] for patient in patients]
+
+    return {
+        "plan": asdict(plan),
+        "seed": seed,
+        "weights": dict(weights),
+        "scale": data.scale,
+        "preparation": data.preparation,
+        "split": [
+            {"fold": f.number, "learn": named(f.learn), "watch": named(f.watch), "test": named(f.test)} for f in folds
+        ],
+        "data": data.source.records(),
+        "versions": {"steatoscope": __version__, "python": platform.python_version(), **_versions()},
+        "hardware": {"machine": platform.machine(), "processors": os.cpu_count()},
+        "seconds": round(seconds, 1),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def weights_note(weights: Mapping[str, Any]) -> str:
+    """One sentence about the encoder's weights."""
+    if weights.get("sha256") is None and weights.get("source") != "hub":
+        return f"The encoder {weights['encoder']} has random weights: these figures show that it runs, no more."
+    return f"Encoder {weights['encoder']}, frozen, weights from {weights['source']}."

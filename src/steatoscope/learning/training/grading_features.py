@@ -1,0 +1,87 @@
+"""Maps of a frozen encoder for every frame and its varied copies, computed once and kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from steatoscope.learning.models.backbones import Encoder
+from steatoscope.learning.training.features_cache import FeatureCache, cache_folder, key_of
+from steatoscope.learning.training.grading_data import GradingSet, Rows
+
+VERSION: Final = "grading-maps-1"
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Maps (frames, 1 + variants, channels, rows, columns) in half precision of a set; copy 0 is the frame itself.
+
+    ``covariates`` (patients, k) are known facts of patients (age, body mass index), if any are given.
+    """
+
+    data: GradingSet
+    maps: NDArray[np.float16]
+    weights: dict[str, Any]
+    encoder: str
+    covariates: NDArray[np.float64] | None = None
+
+    @property
+    def copies(self) -> int:
+        """The frame and its varied copies."""
+        return int(self.maps.shape[1])
+
+    def standardised(self, learn: Rows) -> Bank:
+        """The bank with covariates at mean 0 and spread 1 over the training patients; what is missing is 0."""
+        if self.covariates is None:
+            return self
+        mean, spread = np.nanmean(self.covariates[learn], axis=0), np.nanstd(self.covariates[learn], axis=0)
+        return replace(self, covariates=np.nan_to_num((self.covariates - mean) / np.maximum(spread, 1e-6)))
+
+    def of(self, rows: Rows, copies: Rows | int = 0) -> torch.Tensor:
+        """Maps of some frames, the given copy of each."""
+        return torch.from_numpy(self.maps[rows, copies].astype(np.float32))
+
+
+def feature_bank(
+    data: GradingSet, encoder: str, weights: str, *, variants: int, told: Told | None = None, keep: bool = True
+) -> Bank:
+    """The maps of all frames by an encoder that is not trained; kept in the cache unless its weights are random."""
+    torch.manual_seed(0)
+    network = Encoder(encoder, weights)
+    network.freeze()
+    record = {**network.record, "encoder": encoder}
+    model = key_of((VERSION, encoder, str(record["sha256"]), data.preparation, str(variants)))
+    # A copy's generator takes the frame's place in the set, so that place belongs to what is kept.
+    names = [f"{row}-{sample.sha256}" for row, sample in enumerate(data.source.samples)]
+
+    cache = FeatureCache(cache_folder() / "grading", model) if keep and record["sha256"] is not None else None
+    found = [_kept_maps(network, data, row, variants, cache, name) for row, name in enumerate(_told(names, told))]
+    return Bank(data, np.stack(found), record, encoder)
+
+
+def _told(names: list[str], told: Told | None) -> Iterator[str]:
+    for row, name in enumerate(names):
+        if told is not None and row % 50 == 0:
+            told(f"features of frame {row + 1} of {len(names)}")
+        yield name
+
+
+def _kept_maps(
+    network: Encoder, data: GradingSet, row: int, variants: int, cache: FeatureCache | None, name: str
+) -> NDArray[np.float16]:
+    """Maps of a frame and its copies, from the cache where they are there."""
+    known = None if cache is None else cache.get(name)
+    if known is not None:
+        return known["maps"]
+    pictures = np.stack([data.picture(row, variant) for variant in range(1 + variants)])
+    with torch.no_grad():
+        maps = network(torch.from_numpy(pictures)[:, None]).numpy().astype(np.float16)
+    if cache is not None:
+        cache.put(name, {"maps": maps})
+    return np.asarray(maps)
