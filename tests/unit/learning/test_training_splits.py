@@ -104,3 +104,11 @@ def test_too_few_subjects_or_a_class_with_one_raise(data: TrainingSet) -> None:
 def test_numbers_are_cut_into_quartiles() -> None:
     assert np.bincount(binned(np.arange(40.0))).tolist() == [10, 10, 10, 10]
     assert binned([1, 2, 2, 3]).tolist() == [1, 2, 2, 3]
+
+
+def test_classes_smaller_than_the_folds_are_named(data: TrainingSet) -> None:
+    first = [list(data.groups).index(group) for group in sorted(set(data.groups))]
+    with pytest.raises(SteatoscopeError) as caught:
+        k_fold(data.subset(first), 9, strata=[index % 2 for index in range(len(first))])
+    assert caught.value.code == "E_SUBJECTS"
+    assert "for 9 folds" in caught.value.cause

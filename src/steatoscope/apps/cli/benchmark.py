@@ -16,7 +16,9 @@ from steatoscope import __version__
 from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
+from steatoscope.apps.cli.recipe_run import WEIGHTS_HELP, benchmark_recipe
 from steatoscope.core.errors import SteatoscopeError, UsageError
+from steatoscope.learning.recipes import RECIPES
 
 if TYPE_CHECKING:
     from steatoscope.learning.model_folder import ModelFolder
@@ -55,24 +57,29 @@ _LIBRARIES: Final = ("numpy", "onnxruntime", "torch", "scikit-learn")
 @click.option("--model", help="Score this shipped model or packed model folder; needs no torch.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of folds and simulations.")
 @click.option("--quick", is_flag=True, help="A small configuration that shows that it runs, not how good it is.")
+@click.option("--plan", help="Size of a recipe's run: small (default) or full; 'recipes show' lists them.")
+@click.option("--resume", is_flag=True, help="Go on with a recipe's run in --out.")
+@click.option("--weights", help=WEIGHTS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def benchmark(
-    name: str, out: Path, data: Path | None, model: str | None, seed: int, quick: bool, as_json: bool
+    name: str, out: Path, data: Path | None, model: str | None, seed: int, quick: bool, as_json: bool, **choices: Any
 ) -> None:
     """Run a benchmark and write its figures as JSON, Markdown and HTML.
 
-    NAME is aul, byra2018, ct_liver, mr_liver, mr_pdff or phantom. Without --model the recipe is cross-validated by
-    subject (needs the train extra; mr_pdff and phantom do not). With --model that model is scored on all images that
-    are not in its training manifest.
+    NAME is aul, byra2018, ct_liver, mr_liver, mr_pdff, phantom or a recipe (see 'steatoscope recipes list'). Without
+    --model the recipe is cross-validated by subject (needs the train extra; mr_pdff and phantom do not). With --model
+    that model is scored on all images that are not in its training manifest.
     """
     from steatoscope.learning.evaluation.report import take_evidence, write_report
     from steatoscope.learning.evaluation.report_markdown import markdown
 
-    chosen = _chosen(name)
-    check_out(out, [data] if data else [])
-    folder = _folder(name, chosen, data)
-    found = _scored(name, chosen, folder, model, out) if model else _run(name, chosen, folder, seed, out, quick)
+    if name in RECIPES:
+        found = _recipe(name, data, out, model, seed, quick, **choices)
+    else:
+        found = _benchmark(name, data, out, model, seed, _sized(name, quick, **choices))
     document, evidence = take_evidence({**found, "environment": _environment()})
+    if evidence.notes:
+        document["notes"] = list(evidence.notes)
     write_report(document, evidence, out)
     if as_json:
         emit(document)
@@ -81,9 +88,47 @@ def benchmark(
     note(f"Written to {out / 'benchmark.html'}")
 
 
+def _benchmark(name: str, data: Path | None, out: Path, model: str | None, seed: int, quick: bool) -> dict[str, Any]:
+    chosen = _chosen(name)
+    check_out(out, [data] if data else [])
+    folder = _folder(name, chosen, data)
+    return _scored(name, chosen, folder, model, out) if model else _run(name, chosen, folder, seed, out, quick)
+
+
+def _recipe(
+    name: str,
+    data: Path | None,
+    out: Path,
+    model: str | None,
+    seed: int,
+    quick: bool,
+    *,
+    plan: str | None,
+    resume: bool,
+    weights: str | None,
+) -> dict[str, Any]:
+    if model:
+        raise UsageError(f"{name} trains its own models and takes no --model")
+    if quick and plan not in (None, "small"):
+        raise UsageError(f"--quick is the plan small: leave it out, or --plan {plan}")
+    check_out(out, [data] if data else [])
+    return benchmark_recipe(
+        RECIPES[name], data, out, plan=plan or "small", seed=seed, resume=resume, weights=weights
+    )  # fmt: skip
+
+
+def _sized(name: str, quick: bool, *, plan: str | None, resume: bool, weights: str | None) -> bool:
+    """Whether a benchmark that is no recipe runs in its small configuration; it has no other choices."""
+    given = [word for word, on in (("--resume", resume), ("--weights", weights)) if on]
+    if name in BENCHMARKS and (given or plan not in (None, "small", "full")):
+        raise UsageError(f"benchmark {name} takes no {given[0] if given else f'--plan {plan}'}: that is for recipes")
+    return quick or plan == "small"
+
+
 def _chosen(name: str) -> Benchmark:
     if name not in BENCHMARKS:
-        raise UsageError(f"there is no benchmark {name!r}; choose from {', '.join(sorted(BENCHMARKS))}")
+        known = ", ".join([*sorted(BENCHMARKS), *RECIPES])
+        raise UsageError(f"there is no benchmark {name!r}; choose from {known}")
     return BENCHMARKS[name]
 
 

@@ -71,7 +71,7 @@ def k_fold(data: TrainingSet, folds: int, *, strata: Strata | None = None, seed:
         drawn = list(GroupKFold(n_splits=folds, shuffle=True, random_state=seed).split(groups, groups=groups))
     else:
         classes = binned(strata)
-        _require_classes(data, classes)
+        _require_classes(data, classes, folds)
         kinds = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
@@ -127,7 +127,7 @@ def _require_groups(data: TrainingSet, folds: int) -> None:
         raise SteatoscopeError("E_SUBJECTS", path=str(data.folder), cause=cause)
 
 
-def _require_classes(data: TrainingSet, classes: NDArray[Any]) -> None:
+def _require_classes(data: TrainingSet, classes: NDArray[Any], folds: int) -> None:
     members: dict[Any, set[str]] = defaultdict(set)
     for value, group in zip(classes.tolist(), data.groups, strict=True):
         members[value].add(str(group))
@@ -135,6 +135,10 @@ def _require_classes(data: TrainingSet, classes: NDArray[Any]) -> None:
     value, least = count.most_common()[-1]
     if least < _MIN_FOLDS:
         cause = f"The class '{value}' has one subject, {min(members[value])}."
+        raise SteatoscopeError("E_SUBJECTS", path=str(data.folder), cause=cause)
+    most = int(np.unique(classes, return_counts=True)[1].max())
+    if most < folds:
+        cause = f"No class has more than {most} samples for {folds} folds."
         raise SteatoscopeError("E_SUBJECTS", path=str(data.folder), cause=cause)
 
 

@@ -1,0 +1,111 @@
+"""Runs a recipe's benchmark or training from the command line, and writes down what that took."""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from steatoscope.apps.cli.extras import progress_told, require_train
+from steatoscope.apps.cli.output import note
+from steatoscope.core.errors import SteatoscopeError, UsageError
+from steatoscope.learning.recipes import Recipe, plan_of
+
+WEIGHTS: Final = ("package", "random", "hub")
+WEIGHTS_HELP: Final = "Start weights of a recipe: a FILE, package, random or hub."
+_MEGABYTE: Final = 1024.0
+
+
+def benchmark_recipe(
+    recipe: Recipe, data: Path | None, out: Path, *, plan: str, seed: int, resume: bool, weights: str | None
+) -> dict[str, Any]:
+    """The benchmark's document of a recipe with its publication's figures, and what the run took.
+
+    Raises UsageError for a plan that there is none of, missing ``data``, or an ``out`` that holds another run.
+    """
+    plan_of(recipe, plan)
+    _ready(recipe, data, out, resume=resume, weights=weights)
+    require_train(f"benchmark {recipe.name}")
+    out.mkdir(parents=True, exist_ok=True)
+    begun = time.perf_counter()
+    with progress_told():
+        found = dict(
+            _function(recipe.runner)(plan, data, out, seed=seed, resume=resume, weights=weights, told=note)
+        )  # fmt: skip
+    published = {row: dict(figures) for row, figures in recipe.published.items() if row not in found["results"]}
+    return {
+        **found,
+        "results": {**found["results"], **published},
+        "recipe": about(recipe, plan),
+        "run": _taken(begun, seed=seed, weights=weights, resumed=resume),
+    }
+
+
+def train_recipe(
+    recipe: Recipe,
+    data: Path | None,
+    out: Path,
+    *,
+    plan: str,
+    seed: int,
+    steps: int | None,
+    resume: bool,
+    weights: str | None,
+) -> Mapping[str, Any]:
+    """Train a recipe on everything; the packed model is left in ``out``. Raises as :func:`benchmark_recipe`."""
+    plan_of(recipe, plan)
+    _ready(recipe, data, out, resume=resume, weights=weights)
+    require_train(f"train {recipe.name}")
+    with progress_told():
+        found: Mapping[str, Any] = _function(recipe.trainer)(
+            data, out, seed=seed, steps=steps, resume=resume, plan=plan, weights=weights
+        )
+    return found
+
+
+def about(recipe: Recipe, plan: str) -> dict[str, Any]:
+    """What a benchmark's document says of its recipe."""
+    return {
+        "name": recipe.name,
+        "version": recipe.version,
+        "title": recipe.title,
+        "publication": recipe.publication,
+        "comparability": recipe.comparability,
+        "simulated": recipe.simulated,
+        "plan": plan,
+        "plan_words": recipe.plans[plan],
+    }
+
+
+def _ready(recipe: Recipe, data: Path | None, out: Path, *, resume: bool, weights: str | None) -> None:
+    if recipe.data is not None and data is None:
+        raise UsageError(f"{recipe.name} needs --data with {recipe.data}")
+    if data is not None and not data.is_dir():
+        raise SteatoscopeError("E_PATH", path=str(data))
+    if weights is not None and weights not in WEIGHTS and not Path(weights).is_file():
+        raise UsageError(f"--weights {weights} is no file; name a file, or {', '.join(WEIGHTS)}")
+    if not resume and out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
+
+
+def _taken(begun: float, *, seed: int, weights: str | None, resumed: bool) -> dict[str, Any]:
+    """Time and memory of this process so far; a resumed run says that its time is of the last part only."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEGABYTE
+    return {
+        "command": shlex.join(["steatoscope", *sys.argv[1:]]),
+        "seed": seed,
+        "weights": weights or "the recipe's own",
+        "resumed": resumed,
+        "seconds": round(time.perf_counter() - begun, 1),
+        "peak_memory_mb": round(peak),
+    }
+
+
+def _function(place: str) -> Any:
+    module, attribute = place.split(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,216 @@
+"""The laboratory report: benchmark documents of all recipes on one page, as HTML and Markdown.
+
+It reads what ``benchmark`` wrote and computes nothing anew: data, subjects, split, figures with intervals, the
+publication's figures beside ours with how far they can be compared, failures, time and memory, and checklists.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+from steatoscope.core.errors import SteatoscopeError
+from steatoscope.learning.evaluation.checklist import Filled, counted, fill
+from steatoscope.learning.evaluation.checklist_facts import is_published, is_simulated, model_rows
+from steatoscope.learning.evaluation.lab_charts import Chart, chart_of
+from steatoscope.learning.evaluation.report import REQUIRED
+from steatoscope.learning.evaluation.report_markdown import RESEARCH_USE, facts
+from steatoscope.learning.evaluation.report_rows import GLOSSARY, Table, result_table, words
+from steatoscope.learning.recipes import RECIPES
+
+BENCHMARK: Final = "benchmark.json"
+_UNKNOWN: Final = "not recorded"
+_MOST_FAILURES: Final = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One benchmark as the page shows it; ``document`` is what ``benchmark`` wrote."""
+
+    document: Mapping[str, Any]
+    table: Table
+    chart: Chart | None
+    checklist: tuple[Filled, ...]
+
+    @property
+    def name(self) -> str:
+        """The benchmark's or recipe's name."""
+        return str(self.document["name"])
+
+    @property
+    def title(self) -> str:
+        """What it is, in words."""
+        return str(self.recipe.get("title") or f"Benchmark {self.name}")
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """What the document, or the catalogue, says of its recipe; empty where it is none."""
+        if self.document.get("recipe"):
+            return dict(self.document["recipe"])
+        return RECIPES[self.name].document() | {"plan": _UNKNOWN} if self.name in RECIPES else {}
+
+    @property
+    def simulated(self) -> bool:
+        """Whether all of its data are simulated."""
+        return is_simulated(self.document)
+
+    @property
+    def facts(self) -> str:
+        """Data, subjects and images in one paragraph."""
+        return facts(self.document)
+
+    @property
+    def run(self) -> Sequence[tuple[str, str]]:
+        """Command, plan, split, seed, weights, time, memory and versions, each said to be missing where it is."""
+        return _run(self.document, self.recipe)
+
+    @property
+    def failures(self) -> Sequence[str]:
+        """What failed or was left out, in sentences."""
+        return _failures(self.document)
+
+
+def gather(places: Sequence[Path]) -> tuple[list[Entry], list[str]]:
+    """Benchmarks found in files and folders, by name, and sentences on runs that were begun and have no figures.
+
+    A place is a ``benchmark.json``, or a folder with any number of them below. Raises E_PATH for a place that does not
+    exist, E_EMPTY where there is no benchmark at all, E_FORMAT for a document that is none.
+    """
+    found, begun = [], []
+    for place in places:
+        if not place.exists():
+            raise SteatoscopeError("E_PATH", path=str(place))
+        paths = [place] if place.is_file() else sorted(place.rglob(BENCHMARK))
+        if not paths:
+            begun.append(f"{place.name}: begun, but it holds no {BENCHMARK}")
+        found += [_entry(path) for path in paths]
+    if not found:
+        raise SteatoscopeError("E_EMPTY", path=str(places[0]), cause=f"There is no {BENCHMARK} in it.")
+    return sorted(found, key=lambda one: (one.simulated, one.name)), begun
+
+
+def write_laboratory(
+    entries: Sequence[Entry],
+    begun: Sequence[str],
+    out: Path,
+    *,
+    command: str,
+    readers: Mapping[str, Any] | None = None,
+) -> list[Path]:
+    """Write ``laboratory.html`` and ``laboratory.md`` into ``out``; ``readers`` is a study of :mod:`.lab_readers`."""
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for ending in ("html", "md"):
+        path = out / f"laboratory.{ending}"
+        path.write_text(_rendered(ending, entries, begun, command, readers), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _entry(path: Path) -> Entry:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise SteatoscopeError("E_FORMAT", path=str(path), cause=f"It is not JSON: {fault}.") from fault
+    missing = [key for key in REQUIRED if not isinstance(document, dict) or key not in document]
+    if missing:
+        cause = f"It is no benchmark document: it has no {', '.join(missing)}."
+        raise SteatoscopeError("E_FORMAT", path=str(path), cause=cause)
+    if document["name"] in RECIPES:
+        published = {name: dict(row) for name, row in RECIPES[document["name"]].published.items()}
+        document["results"] = {**document["results"], **published}
+    return Entry(document, result_table(document["results"]), chart_of(document), fill(document))
+
+
+def _run(document: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
+    run, manifest = document.get("run", {}), document.get("manifest", {})
+    seconds = run.get("seconds", manifest.get("seconds"))
+    rows = {
+        "command": run.get("command"),
+        "plan": recipe.get("plan"),
+        "split": _split(manifest.get("split", document.get("configuration"))),
+        "seed": run.get("seed", manifest.get("seed", manifest.get("seeds"))),
+        "weights": manifest.get("weights", run.get("weights")),
+        "time": None if seconds is None else f"{_duration(seconds)}{', last part only' if run.get('resumed') else ''}",
+        "peak memory": f"{run['peak_memory_mb']} MB" if run.get("peak_memory_mb") else None,
+        "versions": manifest.get("versions", document.get("environment")),
+        "hardware": manifest.get("hardware"),
+    }
+    return [(name, _said(value)) for name, value in rows.items()]
+
+
+def _split(split: Any) -> Any:
+    """A split in words: its folds counted, not every subject listed."""
+    if isinstance(split, list) and split and isinstance(split[0], Mapping):
+        return f"{len(split)} folds by subject; subject lists in {BENCHMARK}"
+    return split
+
+
+def _said(value: Any) -> str:
+    if value in (None, "", {}, []):
+        return _UNKNOWN
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_said(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple) and len(value) > _MOST_FAILURES:
+        return f"{len(value)} entries, in {BENCHMARK}"
+    return words(value) if not isinstance(value, list | tuple) else ", ".join(map(_said, value))
+
+
+def _duration(seconds: Any) -> str:
+    if not isinstance(seconds, int | float):
+        return _said(seconds)
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 600
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
+
+
+def _failures(document: Mapping[str, Any]) -> list[str]:
+    told = [_said(one) for one in document.get("failures", ())]
+    if document["left_out"]:
+        told.append(f"{document['left_out']} left out")
+    lacking = [row for row in model_rows(document) if not any(m.endswith("_ci") for m in document["results"][row])]
+    told += [f"'{row}' has no interval: too few subjects" for row in lacking]
+    rest = len(told) - _MOST_FAILURES
+    return [*told[:_MOST_FAILURES], *([f"and {rest} more"] if rest > 0 else [])]
+
+
+def _rendered(
+    ending: str, entries: Sequence[Entry], begun: Sequence[str], command: str, readers: Mapping[str, Any] | None
+) -> str:
+    template = _environment(ending == "html").get_template(f"laboratory.{ending}.j2")
+    return template.render(
+        entries=entries,
+        begun=begun,
+        command=command,
+        label=RESEARCH_USE,
+        readers=readers,
+        glossary=[(m, GLOSSARY[m]) for m in sorted({m for one in entries for m in one.table.metrics}) if m in GLOSSARY],
+        counted=counted,
+        published=is_published,
+        words=words,
+    )
+
+
+def _environment(escape: bool) -> Environment:
+    return Environment(
+        loader=FunctionLoader(_source),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _source(name: str) -> str:
+    return files("steatoscope.learning.evaluation").joinpath("templates", name).read_text(encoding="utf-8")
