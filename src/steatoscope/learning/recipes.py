@@ -115,6 +115,8 @@ _RECIPES: Final = (
             "small": "32 simulated subjects, 2 frames a clip, 2 epochs",
             "medium": "150 subjects, 4 frames a clip, 30 epochs",
             "full": "150 subjects, 20 frames a clip, 30 epochs",
+            "real-small": "--data us/byra2018: 2 frames of each patient, one branch, 2 epochs, histology scale",
+            "real-full": "--data us/byra2018: 10 frames of each patient, one branch, 30 epochs, histology scale",
         },
         f"{_EVALUATION}.hmrs:run_r4", f"{_EVALUATION}.hmrs:train_r4", True,
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from steatoscope.learning.inference.us_graph_view import centred
 from steatoscope.learning.training import hmrs_cohort
 from steatoscope.learning.training.hmrs_cohort import (
     HIGHEST,
@@ -15,7 +16,6 @@ from steatoscope.learning.training.hmrs_cohort import (
     LOWEST,
     VIEWS,
     Frames,
-    centred,
     draw_subjects,
     render,
 )

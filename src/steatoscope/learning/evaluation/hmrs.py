@@ -14,9 +14,10 @@ from steatoscope.learning.evaluation.hmrs_cv import Told, cross_validated, outer
 from steatoscope.learning.evaluation.hmrs_document import document
 from steatoscope.learning.evaluation.hmrs_manifest import manifest
 from steatoscope.learning.evaluation.hmrs_plans import PLANS, HmrsPlan, Plan, RealPlan, claim, plan_named, study_of
+from steatoscope.learning.evaluation.hmrs_train import train_r4
 from steatoscope.learning.training.hmrs_folds import How, weights_record
 
-__all__ = ["PLANS", "HmrsPlan", "RealPlan", "run_hmrs", "run_r4"]
+__all__ = ["PLANS", "HmrsPlan", "RealPlan", "run_hmrs", "run_r4", "train_r4"]
 
 
 def run_r4(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from steatoscope.imaging.phantoms.us import simulate_us
 from steatoscope.imaging.phantoms.us_acoustics import USSettings
+from steatoscope.learning.inference.us_graph_view import centred
 
 View = Literal["AR", "HR"]
 VIEWS: Final[tuple[View, View]] = ("AR", "HR")
@@ -24,7 +25,6 @@ LIMITS: Final = (3.12, 8.77, 13.69)
 SHARES: Final = (0.74, 0.13, 0.05, 0.08)
 LOWEST, HIGHEST = 0.27, 50.97
 LONGEST: Final = 224
-SIDE: Final = 360
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +116,3 @@ def _clip(subject: Subject, view: View, most_frames: int) -> NDArray[np.uint8]:
     )
     phantom = simulate_us(subject.fat_percent, subject.seed, view=view, frames=drawn, settings=settings)
     return centred(phantom.clip.frames)
-
-
-def centred(frames: NDArray[np.uint8], side: int = SIDE) -> NDArray[np.uint8]:
-    """The central square of frames (n, rows, columns), black where the frame is smaller."""
-    rows, columns = frames.shape[1:]
-    out = np.zeros((len(frames), side, side), dtype=np.uint8)
-    height, width = min(rows, side), min(columns, side)
-    r0, c0, t0, l0 = (rows - height) // 2, (columns - width) // 2, (side - height) // 2, (side - width) // 2
-    out[:, t0 : t0 + height, l0 : l0 + width] = frames[:, r0 : r0 + height, c0 : c0 + width]
-    return out

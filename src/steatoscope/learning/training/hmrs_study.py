@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
-from steatoscope.learning.training.hmrs_cohort import LIMITS, VIEWS, Frames, centred, draw_subjects, render
+from steatoscope.learning.inference.us_graph_view import centred
+from steatoscope.learning.training.hmrs_cohort import LIMITS, VIEWS, Frames, draw_subjects, render
 from steatoscope.learning.training.sets import TrainingSet
 from steatoscope.learning.training.sets_audit import check_labels, check_scale
 from steatoscope.learning.training.sets_byra2018 import load_byra2018
