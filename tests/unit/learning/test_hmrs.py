@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -139,6 +140,20 @@ def test_wrong_input_is_named(tiny: Run, tmp_path: Path) -> None:
     with pytest.raises(SteatoscopeError) as caught:
         run_r4("real-small", tmp_path, tmp_path / "empty")
     assert caught.value.code == "E_PATH"
+
+
+def test_too_few_patients_are_named(tmp_path: Path) -> None:
+    rows, draw = ["patient_id,fat_percent,class"], np.random.default_rng(0)
+    for number in range(1, 13):
+        rows.append(f"{number},{5 * number},1")
+        folder = tmp_path / "data" / f"patient_{number:02d}"
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / "frame_01.png"), draw.integers(0, 255, (120, 160), dtype=np.uint8))
+    (tmp_path / "data" / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    with pytest.raises(SteatoscopeError, match="E_SUBJECTS") as caught:
+        run_r4("real-small", tmp_path / "data", tmp_path / "out")
+    assert caught.value.code == "E_SUBJECTS"
+    assert "stratum of 3" in str(caught.value.cause)
 
 
 def test_start_weights_come_from_a_file_and_are_recorded(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from steatoscope.learning.training.sets_byra2018 import load_byra2018
 from steatoscope.learning.training.splits import binned
 
 REAL: Final = "real"
+LEAST_OF_A_STRATUM: Final = 7
 Told = Callable[[str], None]
 
 
@@ -80,7 +81,8 @@ def _record(subject: str, view: str, pixels: NDArray[np.uint8]) -> dict[str, str
 def real_study(folder: Path, most_frames: int) -> HmrsStudy:
     """At most ``most_frames`` frames of every patient, evenly drawn, the central 360 x 360; strata are quartiles.
 
-    Raises what ``load_byra2018`` raises, E_LABEL for a frame without fat, E_LABELSCALE where scales are mixed.
+    Raises what ``load_byra2018`` raises, E_LABEL for a frame without fat, E_LABELSCALE where scales are mixed,
+    E_SUBJECTS where patients are too few for nested folds.
     """
     data = load_byra2018(folder)
     check_labels(data.samples, "fat_percent")
@@ -91,11 +93,16 @@ def real_study(folder: Path, most_frames: int) -> HmrsStudy:
     pixels = np.concatenate([centred(_grey(data, rows)) for rows in chosen])
     owners = np.repeat(np.arange(len(names), dtype=np.intp), [len(rows) for rows in chosen])
     fat = np.array([_fat(data, rows) for rows in chosen])
+    strata = np.unique(binned(fat), return_inverse=True)[1]
+    least = int(np.bincount(strata).min())
+    if least < LEAST_OF_A_STRATUM:
+        cause = f"{len(names)} patients make a stratum of {least}; nested folds need {LEAST_OF_A_STRATUM} in each."
+        raise SteatoscopeError("E_SUBJECTS", path=str(folder), cause=cause)
     return HmrsStudy(
         names=names,
         views={REAL: Frames(pixels, owners)},
         fat=fat,
-        strata=np.asarray(binned(fat), dtype=np.intp),
+        strata=np.asarray(strata, dtype=np.intp),
         scale=scale,
         records=tuple(kept.records()),
         source=kept,
