@@ -60,6 +60,11 @@ def _versions() -> dict[str, str]:
     return found
 
 
+def marked(rows: Mapping[str, Any], data: GradingSet) -> dict[str, Any]:
+    """The rows of a table, each said to be simulated where the images are."""
+    return {f"{name} (simulated)" if data.simulated else name: row for name, row in rows.items()}
+
+
 def weights_note(weights: Mapping[str, Any]) -> str:
     """One sentence about the encoder's weights."""
     if weights.get("sha256") is None and weights.get("source") != "hub":

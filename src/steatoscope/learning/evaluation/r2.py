@@ -11,9 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from steatoscope.learning.evaluation.grading_baselines import baseline_rows
-from steatoscope.learning.evaluation.grading_manifest import NOT_RUN, manifest, weights_note
+from steatoscope.learning.evaluation.grading_manifest import NOT_RUN, manifest, marked, weights_note
 from steatoscope.learning.evaluation.grading_scores import (
-    LIMITS,
     Graded,
     by_frame,
     by_patient,
@@ -64,7 +63,15 @@ def run_r2(
 
 
 def _run(
-    plan: str, data: Path | None, out: Path, *, seed: int, resume: bool, weights: str | None, told: Told | None
+    plan: str,
+    data: Path | None,
+    out: Path,
+    *,
+    seed: int,
+    resume: bool,
+    weights: str | None,
+    told: Told | None,
+    baselines: bool = True,
 ) -> tuple[dict[str, Any], list[Reading], Any]:
     from steatoscope.learning.training.grading_features import feature_bank
 
@@ -74,7 +81,8 @@ def _run(
     bank = feature_bank(found, size.encoder, weights or "package", variants=size.variants, told=told)
     readings = cross_r2(bank, size, out / "r2", seed=seed, resume=resume, told=told)
     rows, graded = _rows(found, readings, seed, bank.weights)
-    rows |= baseline_rows(found, folds, seed, frames=4 if plan == "full" else 1)
+    if baselines:
+        rows |= baseline_rows(found, folds, seed, frames=4 if plan == "full" else 1)
     seconds = time.perf_counter() - began
     document = {
         **_document(found, size, graded, rows),
@@ -99,11 +107,11 @@ def _document(data: GradingSet, plan: GradingPlan, graded: Graded, rows: dict[st
     frames = int(np.isin(data.patient, graded.patient).sum())
     return {
         "name": NAME,
-        "data": f"{data.source.name}: biopsy fat in percent of hepatocytes, grades at {LIMITS}; plan {plan.name}",
+        "data": f"{data.words}; plan {plan.name}",
         "n_subjects": len(graded.patient),
         "n_images": frames,
         "left_out": len(data) - frames,
-        "results": {**rows, **published},
+        "results": {**marked(rows, data), **published},
         "cases": cases(data, graded),
     }
 
@@ -148,7 +156,9 @@ def train_r2(
     from steatoscope.learning.training.grading_card import grading_card
     from steatoscope.learning.training.grading_pack import Calibration, pack_r2
 
-    document, readings, bank = _run(plan, data, out / "work", seed=seed, resume=resume, weights=weights, told=None)
+    document, readings, bank = _run(
+        plan, data, out / "work", seed=seed, resume=resume, weights=weights, told=None, baselines=False
+    )  # fmt: skip
     row = next(iter(document["results"].values()))
     temperature, half = shipped_calibration(readings, bank.data)
     best = max(1, int(np.median([reading.best_step for reading in readings])))

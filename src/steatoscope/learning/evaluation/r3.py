@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from steatoscope.learning.evaluation.grading_baselines import baseline_rows
-from steatoscope.learning.evaluation.grading_manifest import NOT_RUN, manifest, weights_note
+from steatoscope.learning.evaluation.grading_manifest import NOT_RUN, manifest, marked, weights_note
 from steatoscope.learning.evaluation.grading_scores import (
     LIMITS,
     Graded,
@@ -41,7 +41,7 @@ ROWS: Final[Mapping[str, str]] = {
 PLANS: Final = {
     "small": GradingPlan("small", epochs=3, variants=1, folds=5, run_folds=1, members=2),
     "full": GradingPlan(
-        "full", epochs=40, variants=5, folds=5, run_folds=5, members=5, plain_epochs=60, liver=True
+        "full", epochs=20, variants=5, folds=5, run_folds=5, members=5, plain_epochs=20, liver=True
     ),
 }  # fmt: skip
 NOTES: Final = (
@@ -75,7 +75,15 @@ def run_r3(
 
 
 def _run(
-    plan: str, data: Path | None, out: Path, *, seed: int, resume: bool, weights: str | None, told: Told | None
+    plan: str,
+    data: Path | None,
+    out: Path,
+    *,
+    seed: int,
+    resume: bool,
+    weights: str | None,
+    told: Told | None,
+    baselines: bool = True,
 ) -> tuple[dict[str, Any], dict[str, list[Reading]], Any]:
     from steatoscope.learning.training.grading_features import feature_bank
 
@@ -90,7 +98,8 @@ def _run(
     readings = cross_r3(banks, size, out / "r3", seed=seed, resume=resume, told=told)
     graded = {name: by_patient(parts, found) for name, parts in readings.items()}
     rows = _rows(graded, seed, banks["sector"].weights, size)
-    rows |= baseline_rows(found, folds, seed, frames=4 if plan == "full" else 1)
+    if baselines:
+        rows |= baseline_rows(found, folds, seed, frames=4 if plan == "full" else 1)
     seconds = time.perf_counter() - began
     document = {
         **_document(found, size, graded["ensemble"], rows),
@@ -116,11 +125,11 @@ def _document(data: GradingSet, plan: GradingPlan, last: Graded, rows: dict[str,
     frames = int(np.isin(data.patient, last.patient).sum())
     return {
         "name": NAME,
-        "data": f"{data.source.name}: biopsy fat in percent of hepatocytes, grades at {LIMITS}; plan {plan.name}",
+        "data": f"{data.words}; plan {plan.name}",
         "n_subjects": len(last.patient),
         "n_images": frames,
         "left_out": len(data) - frames,
-        "results": {**rows, **{name: dict(row) for name, row in recipe_named(NAME).published.items()}},
+        "results": {**marked(rows, data), **{name: dict(row) for name, row in recipe_named(NAME).published.items()}},
         "cases": cases(data, last),
     }
 
@@ -141,7 +150,7 @@ def _evidence(graded: Mapping[str, Graded], weights: Mapping[str, Any]) -> Evide
             Reliability("Fat >= 5 %, ensemble", f"{when} calibration", np.clip(1.0 - p[:, 0], 0.0, 1.0), steatosis)
             for when, p in curves
         ),
-        agreements=(Agreement("Ensemble against biopsy", "percent of hepatocytes", last.fat, last.true_fat),),
+        agreements=(Agreement("Ensemble against the reference", "percent", last.fat, last.true_fat),),
         notes=(weights_note(weights), *NOTES),
     )
 
@@ -160,7 +169,9 @@ def train_r3(
     """Cross-validate R3, train the ensemble (or the ``fusion`` of views) on every patient, and pack it in ``out``."""
     from steatoscope.learning.training.grading_pack import pack_ensemble, pack_fusion
 
-    document, readings, bank = _run(plan, data, out / "work", seed=seed, resume=resume, weights=weights, told=None)
+    document, readings, bank = _run(
+        plan, data, out / "work", seed=seed, resume=resume, weights=weights, told=None, baselines=False
+    )  # fmt: skip
     kind, pack = ("ensemble", pack_ensemble) if rung == "ensemble" else ("fusion-3", pack_fusion)
     row = scored(by_patient(readings[kind], bank.data), seed=seed)
     found = _calibration(kind, readings[kind], bank, row)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from steatoscope.imaging.io.simulated import files_are_simulated
+
 WORDS: Final[Mapping[str, str]] = {
     "auc": "AUC, fat >= 5 %",
     "auc_over_33": "AUC, fat > 33 %",
@@ -25,7 +27,7 @@ def grading_card(title: str, words: str, row: Mapping[str, Any], source: Any, we
         "",
         f"- Data: {len(set(source.subjects.tolist()))} patients, {len(source)} frames of {source.name}; the hash of "
         "every image is in training.json.",
-        f"- {source.citation}. Licence of the images: {source.licence}.",
+        _origin(source),
         f"- Encoder: {weights['encoder']}, frozen, weights: {weights['source']}. Tan M, Le Q. EfficientNet. ICML 2019.",
         "- Licence: Apache-2.0.",
         "",
@@ -37,13 +39,31 @@ def grading_card(title: str, words: str, row: Mapping[str, Any], source: Any, we
         "",
         "## Limits",
         "",
-        "- One scanner, one centre, an obese surgical cohort; other devices are untested, and nothing but the scan "
-        "sector is checked before a picture is read.",
-        "- Percent on the histology scale (share of cells) is not PDFF.",
-        "- Research and decision support, never an autonomous diagnosis; us-steatosis is the better model.",
+        *_limits(source),
         "",
     ]
     return "\n".join(lines)
+
+
+def _origin(source: Any) -> str:
+    if source.citation:
+        return f"- {source.citation}. Licence of the images: {source.licence}."
+    return "- The images and their licence are their owner's."
+
+
+def _limits(source: Any) -> list[str]:
+    checked = "nothing but the scan sector is checked before a picture is read."
+    end = "- Research and decision support, never an autonomous diagnosis"
+    if source.name == "byra2018":
+        return [
+            f"- One scanner, one centre, an obese surgical cohort; other devices are untested, and {checked}",
+            "- Percent on the histology scale (share of cells) is not PDFF.",
+            f"{end}; us-steatosis is the better model.",
+        ]
+    lines = [f"- Untested on other devices, centres and patients than these; {checked}", f"{end}."]
+    if files_are_simulated([sample.path for sample in source.samples]):
+        lines.insert(0, "- Learnt from simulated images: on patients its values are untested and mean nothing yet.")
+    return lines
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

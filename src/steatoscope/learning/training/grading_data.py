@@ -8,6 +8,7 @@ attenuation runs downwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import Clip, Floats, Mask
+from steatoscope.imaging.io.simulated import files_are_simulated
 from steatoscope.imaging.preprocess.us_sector import Sector, find_sector
 from steatoscope.learning.inference.us_graph_frames import frame_quality
 from steatoscope.learning.inference.us_graph_view import Preparation, placed, toned
@@ -23,10 +25,13 @@ from steatoscope.learning.training.augment import Warp, random_matrix, vary_us, 
 from steatoscope.learning.training.sets import TrainingSet
 from steatoscope.learning.training.sets_audit import check_labels, check_scale
 from steatoscope.learning.training.sets_byra2018 import load_byra2018
-from steatoscope.science.clinical.grades import LABELS
+from steatoscope.learning.training.sets_manifest import load_manifest
+from steatoscope.science.clinical.grades import HISTOLOGY_PROFILE, LABELS, profile_named
 
+MANIFEST: Final = "manifest.csv"
 PLACES: Final = (".", "byra2018", "us/byra2018")
 WARP: Final = Warp(rotation=0.15, zoom=0.15, aspect=0.05, shift=8.0, mirror=True)
+LIMITS: Final = profile_named(HISTOLOGY_PROFILE).limits
 Rows = NDArray[np.intp]
 Values = NDArray[np.float64]
 
@@ -52,6 +57,19 @@ class GradingSet:
 
     def __len__(self) -> int:
         return len(self.patient)
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether any of the images is simulated: then nothing learnt from them is of patients."""
+        return files_are_simulated([sample.path for sample in self.source.samples])
+
+    @property
+    def words(self) -> str:
+        """What was learnt from and on which scale, in a sentence that begins with "simulated" where it is."""
+        label = "simulated, " if self.simulated else ""
+        if self.source.name == "byra2018":
+            return f"{label}byra2018: biopsy fat in percent of hepatocytes, grades at {LIMITS}"
+        return f"{label}{self.source.name}: fat on the scale {self.scale}, grades as labelled"
 
     def frames_of(self, patients: Rows) -> Rows:
         """Row numbers of the frames of some patients."""
@@ -83,7 +101,9 @@ def find_folder(data: Path | None) -> Path:
 
 
 def read_grading(data: Path | None, preparation: Preparation = "sector-224") -> GradingSet:
-    """The patients of a folder laid out as Byra 2018; raises what its reader and :func:`grading_set` raise."""
+    """The patients of a folder with ``manifest.csv``, or laid out as Byra 2018; raises what the readers raise."""
+    if data is not None and (data / MANIFEST).is_file():
+        return grading_set(load_manifest(data / MANIFEST, label="grade"), preparation)
     return grading_set(load_byra2018(find_folder(data)), preparation)
 
 

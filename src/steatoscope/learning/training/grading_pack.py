@@ -45,7 +45,7 @@ def pack_r2(
     bank: Bank, plan: GradingPlan, weights: str, out: Path, found: Calibration, *, seed: int, steps: int | None
 ) -> ModelFolder:
     """Train R2's head on every patient and pack it: grades and the Grad-CAM map of each."""
-    head = cast(FourGradeNet, _trained("r2", bank, plan, seed, steps or found.best_step, R2_RATE))
+    head = cast(FourGradeNet, _trained("r2", bank.pooled(), plan, seed, steps or found.best_step, R2_RATE))
     graph = FourGradeGraph(_encoder(plan.encoder, weights), head)
     percent = tuple(float(value) for value in grade_percent(bank.data, _everyone(bank)))
     settings = replace(
@@ -120,7 +120,7 @@ def _settings(bank: Bank, found: Calibration) -> GraphSettings:
     return GraphSettings(
         inputs={}, outputs={}, preparation=bank.data.preparation, scale=bank.data.scale,
         temperature=round(found.temperature, 4), half_width=found.half_width,
-        encoder=f"{bank.encoder}, weights: {source}",
+        encoder=f"{bank.encoder}, weights: {source}", simulated=bank.data.simulated,
     )  # fmt: skip
 
 
