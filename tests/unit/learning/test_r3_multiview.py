@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -105,7 +106,7 @@ def test_figures_by_patient_are_calibrated_on_inner_patients(data: GradingSet) -
     assert min(graded.temperatures) > 1.0
     assert row["ece"] < row["ece_uncalibrated"] + 0.2
     assert row["mae_percent"] == pytest.approx(4.0)
-    assert row["interval_coverage_90"] >= 0.9
+    assert "interval_coverage_90" not in row, "six left-out patients give no interval at 90 %"
     assert "accuracy_4_ci" in row
     assert len(by_frame(readings, data).fat) == 4 * len(FAT)
 
@@ -141,7 +142,8 @@ def test_the_ladder_runs_resumes_and_packs(folder: Path, tmp_path: Path, monkeyp
     assert sector is not None
     for rung in ("ensemble", "fusion"):
         model = tmp_path / rung
-        train_r3(folder, model, seed=0, steps=2, resume=False, plan="small", rung=rung)
+        shutil.copytree(tmp_path / "run", model / "work")
+        train_r3(folder, model, seed=0, steps=2, resume=True, plan="small", rung=rung)
         graph = GraphModel(read_folder(model))
         for views in (1, 3):
             answer = graph.predict_views([GraphView(None, frames, sector)] * views)[0]

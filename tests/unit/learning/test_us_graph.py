@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 onnx = pytest.importorskip("onnx", reason="needs the train extra (make train)")
 
+from grading_kit import painted_folder  # noqa: E402
+
 from steatoscope.apps.wiring.models import chosen_model  # noqa: E402
 from steatoscope.apps.wiring.us_graph import GraphGrader  # noqa: E402
 from steatoscope.core.errors import SteatoscopeError, UsageError  # noqa: E402
 from steatoscope.core.image import Clip  # noqa: E402
 from steatoscope.imaging.phantoms.us import simulate_us  # noqa: E402
 from steatoscope.imaging.preprocess.us_sector import Sector, find_sector  # noqa: E402
+from steatoscope.learning.evaluation.byra2018_command import score_byra2018  # noqa: E402
 from steatoscope.learning.inference.us_graph import GraphModel, GraphView  # noqa: E402
 from steatoscope.learning.inference.us_graph_frames import coverage, frame_quality, representative  # noqa: E402
 from steatoscope.learning.inference.us_graph_settings import KEY, GraphSettings  # noqa: E402
@@ -230,6 +233,14 @@ def test_settings_that_cannot_be_used_are_named(change: dict[str, Any], words: s
         GraphSettings.read({KEY: {**whole, **change}})
     with pytest.raises(UsageError, match="lack"):
         GraphSettings.read({KEY: {"inputs": {}}})
+
+
+def test_the_benchmark_scores_a_packed_graph(tmp_path: Path) -> None:
+    data = painted_folder(tmp_path / "painted", fat=(1, 2, 20, 40))
+    model = packed(tmp_path / "m", IMAGE, {"grade": LOGITS, "fat": [9.0]}, half_width=8.0)
+    document = score_byra2018(data, model, out=tmp_path)
+    assert document["results"]["a-graph"]["mae_percent"] == pytest.approx((8 + 7 + 11 + 31) / 4, abs=1e-3)
+    assert document["n_subjects"] == 4
 
 
 def test_the_document_of_settings_is_json(tmp_path: Path) -> None:

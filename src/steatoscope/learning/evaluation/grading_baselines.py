@@ -4,6 +4,7 @@ and the hepatorenal index of hand-placed boxes where these are given."""
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -63,7 +64,10 @@ def _learned(
     patients = np.arange(len(data.names))
 
     def classed(target: NDArray[Any]) -> Values:
-        return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed)[tested]
+        with warnings.catch_warnings():
+            # Few patients of a grade are spread over the inner folds as far as they go.
+            warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+            return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed)[tested]
 
     chosen = np.unique(data.grade)[classed(data.grade).argmax(axis=1)]
     any_fat, much = classed(data.fat >= LIMITS[0])[:, 1], classed(data.fat > LIMITS[1])[:, 1]

@@ -113,7 +113,7 @@ def cross_r2(
     bank: Bank, plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
 ) -> list[Reading]:
     """R2 on its splits; the fat of a row is the mean fat of the training patients' grades by probability."""
-    keep = _Kept(out, plan, seed, resume, told)
+    keep, bank = _Kept(out, plan, seed, resume, told), bank.pooled()
     found = []
     for fold in r2_folds(bank.data, plan, seed):
 
@@ -166,9 +166,9 @@ def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int,
         return keep.several(names, fold.number, lambda: _fit(kind, of, plan, fold, seed + more, names))
 
     yield from fitted("plain", ("plain",))
-    yield from fitted("pooled", ("pooled",))
+    yield from fitted("pooled", ("pooled",), bank.pooled())
     if "liver" in banks:
-        yield from fitted("pooled", (LIVER,), banks["liver"])
+        yield from fitted("pooled", (LIVER,), banks["liver"].pooled())
     members = [fitted("attention", (f"attention-{m}",), more=100 * m)[0] for m in range(plan.members)]
     yield renamed("attention", members[:1], fold.number)
     yield renamed("attention, representative", members[:1], fold.number, data=bank.data)

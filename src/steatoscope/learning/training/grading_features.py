@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from steatoscope.learning.inference.us_graph_view import CARD_MEAN, CARD_SD
 from steatoscope.learning.models.backbones import Encoder
 from steatoscope.learning.training.features_cache import FeatureCache, cache_folder, key_of
 from steatoscope.learning.training.grading_data import GradingSet, Rows
+from steatoscope.learning.training.grading_nets import PLAIN_SIDE
 
 VERSION: Final = "grading-maps-1"
 Told = Callable[[str], None]
@@ -26,7 +30,7 @@ class Bank:
     """
 
     data: GradingSet
-    maps: NDArray[np.float16]
+    maps: NDArray[np.floating]
     weights: dict[str, Any]
     encoder: str
     covariates: NDArray[np.float64] | None = None
@@ -35,6 +39,10 @@ class Bank:
     def copies(self) -> int:
         """The frame and its varied copies."""
         return int(self.maps.shape[1])
+
+    def pooled(self) -> Bank:
+        """The bank with the mean of each map in its place, (frames, copies, channels, 1, 1), in single precision."""
+        return replace(self, maps=self.maps.mean(axis=(3, 4), keepdims=True, dtype=np.float32))
 
     def standardised(self, learn: Rows) -> Bank:
         """The bank with covariates at mean 0 and spread 1 over the training patients; what is missing is 0."""
@@ -45,7 +53,16 @@ class Bank:
 
     def of(self, rows: Rows, copies: Rows | int = 0) -> torch.Tensor:
         """Maps of some frames, the given copy of each."""
-        return torch.from_numpy(self.maps[rows, copies].astype(np.float32))
+        return torch.from_numpy(self.maps[rows, copies]).float()
+
+    @cached_property
+    def small(self) -> NDArray[np.float32]:
+        """Pictures (frames, copies, 112, 112), about 0-1, for a network without a pretrained encoder; made once."""
+        pairs = [(row, copy) for row in range(len(self.data)) for copy in range(self.copies)]
+        found = [
+            cv2.resize(self.data.picture(*pair), (PLAIN_SIDE,) * 2, interpolation=cv2.INTER_AREA) for pair in pairs
+        ]
+        return np.asarray(np.stack(found) * CARD_SD + CARD_MEAN, np.float32).reshape(-1, self.copies, *found[0].shape)
 
 
 def feature_bank(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from steatoscope.learning.models.grading import GRADES, FourGradeNet, MultiViewGrader
 from steatoscope.learning.training.grading_data import GradingSet, Rows, Values
 from steatoscope.learning.training.grading_features import Bank
-from steatoscope.learning.training.grading_nets import PLAIN_SIDE, PlainCNN
+from steatoscope.learning.training.grading_nets import PlainCNN
 from steatoscope.learning.training.loop import Batch, History, Schedule, fit
 from steatoscope.learning.training.losses import class_and_value, weighted_nll
 
@@ -111,19 +110,11 @@ def _views_of(data: GradingSet, patient: int, rng: np.random.Generator) -> Rows:
 
 def _inputs(network: nn.Module, bank: Bank, rows: Rows, copies: Rows | int = 0) -> tuple[Tensor, ...]:
     if isinstance(network, PlainCNN):
-        return (plain_pictures(bank.data, rows, copies),)
+        return (torch.from_numpy(bank.small[rows, copies])[:, None],)
     maps = bank.of(rows, copies)
     if isinstance(network, FourGradeNet) and bank.covariates is not None:
         return maps, torch.from_numpy(bank.covariates[bank.data.patient[rows]]).float()
     return (maps,)
-
-
-def plain_pictures(data: GradingSet, rows: Rows, copies: Rows | int = 0) -> Tensor:
-    """Small pictures (n, 1, 112, 112) with values about 0-1 for the network without a pretrained encoder."""
-    each = np.broadcast_to(np.asarray(copies), rows.shape)
-    found = [data.picture(int(row), int(copy)) for row, copy in zip(rows, each, strict=True)]
-    small = [cv2.resize(one, (PLAIN_SIDE, PLAIN_SIDE), interpolation=cv2.INTER_AREA) for one in found]
-    return torch.from_numpy(np.stack(small)[:, None].astype(np.float32)) * 0.25 + 0.45
 
 
 def _truth(data: GradingSet, rows: Rows) -> tuple[Tensor, Tensor]:

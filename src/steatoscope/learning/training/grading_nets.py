@@ -14,7 +14,13 @@ from torch import Tensor, nn
 
 from steatoscope.core.errors import UsageError
 from steatoscope.learning.models.backbones import Encoder
-from steatoscope.learning.models.grading import AttentionGrader, FourGradeNet, MultiViewGrader, TwoHeads
+from steatoscope.learning.models.grading import (
+    AttentionGrader,
+    FourGradeNet,
+    MultiViewGrader,
+    SpatialAttention,
+    TwoHeads,
+)
 from steatoscope.learning.models.hmrs_cnn import FILTERS, HmrsCNN
 
 PLAIN_SIDE: Final = 112
@@ -125,10 +131,10 @@ class AttentionGraph(nn.Module):
         maps = self.encoder(frames)
         grades, fats, places = [], [], []
         for attention, head in zip(self.attentions, self.heads, strict=True):
-            pooled, where = attention(maps)
-            logits, fat = head(pooled)
+            where = torch.softmax(cast(SpatialAttention, attention).score(maps).flatten(2), dim=2)
+            logits, fat = head((maps.flatten(2) * where).sum(dim=2))
             grades.append(torch.softmax(logits, dim=1))
             fats.append(fat)
-            places.append(where)
+            places.append(where.reshape(-1, *maps.shape[2:]))
         mean = torch.stack(grades).mean(dim=0).clamp_min(1e-7)
         return torch.log(mean), torch.stack(fats).mean(dim=0), torch.stack(places).mean(dim=0)
