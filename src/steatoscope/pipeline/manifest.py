@@ -37,6 +37,7 @@ class ManifestRow(BaseModel):
     subject: str | None = None
     modality: Literal["us", "ct", "mr"] | None = None
     view: str | None = None
+    site: str | None = None
     age: float | None = Field(default=None, ge=0, le=120)
     sex: str | None = None
     label_fat_percent: float | None = Field(default=None, ge=0, le=100)

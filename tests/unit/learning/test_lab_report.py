@@ -157,3 +157,14 @@ def test_lab_as_a_command_with_a_reader_study(folder: Path, tmp_path: Path, caps
     assert "net and consensus" in (tmp_path / "out" / "laboratory.html").read_text(encoding="utf-8")
     assert "| net and ann | 8 | 1.00" in (tmp_path / "out" / "laboratory.md").read_text(encoding="utf-8")
     assert run([*arguments, "--reader-model", "nobody"]) == 3
+
+
+def test_a_benchmark_of_both_kinds_is_marked_as_partly_simulated(folder: Path, tmp_path: Path) -> None:
+    both = _document("both")
+    both["results"]["model on phantoms (simulated)"] = {"auc": 0.9}
+    (folder / "both").mkdir()
+    (folder / "both" / "benchmark.json").write_text(json.dumps(both), encoding="utf-8")
+    entries, begun = gather([folder])
+    assert [entry.mark for entry in entries] == ["partly simulated", "", "simulated"]
+    write_laboratory(entries, begun, tmp_path / "out", command="steatoscope lab")
+    assert "PARTLY SIMULATED DATA" in (tmp_path / "out" / "laboratory.md").read_text(encoding="utf-8")

@@ -41,7 +41,7 @@ def benchmark_recipe(
     return {
         **found,
         "results": {**found["results"], **published},
-        "recipe": about(recipe, plan),
+        "recipe": about(recipe, plan, simulated=recipe.simulated and data is None),
         "run": _taken(begun, seed=seed, weights=weights, resumed=resume),
     }
 
@@ -68,15 +68,15 @@ def train_recipe(
     return found
 
 
-def about(recipe: Recipe, plan: str) -> dict[str, Any]:
-    """What a benchmark's document says of its recipe."""
+def about(recipe: Recipe, plan: str, *, simulated: bool) -> dict[str, Any]:
+    """What a benchmark's document says of its recipe; ``simulated``: whether this run's data were."""
     return {
         "name": recipe.name,
         "version": recipe.version,
         "title": recipe.title,
         "publication": recipe.publication,
         "comparability": recipe.comparability,
-        "simulated": recipe.simulated,
+        "simulated": simulated,
         "plan": plan,
         "plan_words": recipe.plans[plan],
     }

@@ -61,6 +61,16 @@ class Entry:
         return is_simulated(self.document)
 
     @property
+    def partly(self) -> bool:
+        """Whether some, but not all, of its rows are of simulated data."""
+        return not self.simulated and any("(simulated)" in row for row in self.document["results"])
+
+    @property
+    def mark(self) -> str:
+        """What a reader must know of the data at a glance; empty for images of patients."""
+        return "simulated" if self.simulated else "partly simulated" if self.partly else ""
+
+    @property
     def facts(self) -> str:
         """Data, subjects and images in one paragraph."""
         return facts(self.document)

@@ -47,6 +47,7 @@ def summary(found: TrainingSet) -> dict[str, Any]:
         },
         "fat_percent": _span([sample.labels.fat_percent for sample in first.values()]),
         "views": _counted(sample.view for sample in found.samples),
+        "sites": _counted(sample.site for sample in first.values()),
         "modalities": _counted(sample.modality for sample in found.samples),
         "masks": sum(bool(sample.masks or sample.polygons) for sample in found.samples),
         "warnings": list(found.warnings),
@@ -56,7 +57,7 @@ def summary(found: TrainingSet) -> dict[str, Any]:
 def check_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """The summary for people."""
     yield f"{found['set']}: {found['images']} images of {found['subjects']} subjects, {found['masks']} with outlines"
-    for name in ("modalities", "views"):
+    for name in ("modalities", "views", "sites"):
         if found[name]:
             yield f"{name}: " + ", ".join(f"{key} {count}" for key, count in found[name].items())
     for name, counts in found["labels"].items():

@@ -50,6 +50,7 @@ class Sample:
     modality: Literal["us", "ct", "mr"]
     labels: Labels = field(default_factory=Labels)
     view: str | None = None
+    site: str | None = None
     age: float | None = None
     sex: str | None = None
     size: tuple[int, int] | None = None

@@ -77,6 +77,7 @@ def _samples(row: ManifestRow, table: Path) -> Iterable[Sample]:
             row.modality or "us",
             labels,
             view=row.view,
+            site=row.site,
             age=row.age,
             sex=row.sex,
             masks={} if mask is None else {"liver": mask},
