@@ -23,11 +23,13 @@ from steatoscope.learning.evaluation.report import take_evidence, write_report  
 from steatoscope.learning.inference.us_graph import GraphModel  # noqa: E402
 from steatoscope.learning.model_folder import read_folder  # noqa: E402
 from steatoscope.learning.models.grading import FourGradeNet  # noqa: E402
-from steatoscope.learning.training.grading_cv import grade_percent, r2_folds  # noqa: E402
+from steatoscope.learning.training.grading_cv import grade_percent  # noqa: E402
 from steatoscope.learning.training.grading_data import GradingSet, find_folder, grading_set, read_grading  # noqa: E402
 from steatoscope.learning.training.grading_features import Bank  # noqa: E402
-from steatoscope.learning.training.grading_fit import Training, answers, fitted_temperature, train_grader  # noqa: E402
+from steatoscope.learning.training.grading_fit import Training, answers, train_grader  # noqa: E402
+from steatoscope.learning.training.grading_folds import r2_folds  # noqa: E402
 from steatoscope.learning.training.grading_nets import grad_cam, headed  # noqa: E402
+from steatoscope.learning.training.grading_outputs import fitted_temperature  # noqa: E402
 from steatoscope.learning.training.sets_byra2018 import load_byra2018  # noqa: E402
 
 

@@ -22,10 +22,12 @@ from steatoscope.learning.evaluation.grading_scores import by_frame, by_patient,
 from steatoscope.learning.evaluation.r3 import PLANS, ROWS, run_r3, train_r3  # noqa: E402
 from steatoscope.learning.inference.us_graph import GraphModel, GraphView  # noqa: E402
 from steatoscope.learning.model_folder import read_folder  # noqa: E402
-from steatoscope.learning.training.grading_cv import Reading, chosen_frames, r3_folds, renamed  # noqa: E402
+from steatoscope.learning.training.grading_cv import chosen_frames, renamed  # noqa: E402
 from steatoscope.learning.training.grading_data import GradingSet, read_grading  # noqa: E402
-from steatoscope.learning.training.grading_fit import Outputs, mean_outputs  # noqa: E402
+from steatoscope.learning.training.grading_folds import r3_folds  # noqa: E402
+from steatoscope.learning.training.grading_keep import Reading  # noqa: E402
 from steatoscope.learning.training.grading_nets import PlainCNN, headed, start_at  # noqa: E402
+from steatoscope.learning.training.grading_outputs import Outputs, mean_outputs  # noqa: E402
 from steatoscope.learning.training.losses import class_and_value  # noqa: E402
 
 

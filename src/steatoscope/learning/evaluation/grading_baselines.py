@@ -19,8 +19,8 @@ from steatoscope.learning.evaluation.baselines_features import intensity_feature
 from steatoscope.learning.evaluation.byra2018_figures import spearman
 from steatoscope.learning.evaluation.grading_scores import LIMITS, RESAMPLES
 from steatoscope.learning.evaluation.intervals import with_intervals
-from steatoscope.learning.training.grading_cv import Fold as Split
 from steatoscope.learning.training.grading_data import GradingSet
+from steatoscope.learning.training.grading_folds import Fold as Split
 from steatoscope.science.clinical.grades import LABELS
 from steatoscope.science.metrics.classification import accuracy, auc, confusion_matrix, macro_f1, weighted_kappa
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals

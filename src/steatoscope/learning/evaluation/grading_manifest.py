@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from steatoscope import __version__
-from steatoscope.learning.training.grading_cv import Fold, GradingPlan
 from steatoscope.learning.training.grading_data import GradingSet
+from steatoscope.learning.training.grading_folds import Fold, GradingPlan
 
 _LIBRARIES: Final = ("numpy", "torch", "timm", "scikit-learn", "onnxruntime")
 NOT_RUN: Final = (

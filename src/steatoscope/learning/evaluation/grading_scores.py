@@ -13,9 +13,9 @@ from scipy.special import softmax
 
 from steatoscope.learning.evaluation.byra2018_figures import spearman
 from steatoscope.learning.evaluation.intervals import with_intervals
-from steatoscope.learning.training.grading_cv import Reading
 from steatoscope.learning.training.grading_data import GradingSet
-from steatoscope.learning.training.grading_fit import fitted_temperature
+from steatoscope.learning.training.grading_keep import Reading
+from steatoscope.learning.training.grading_outputs import fitted_temperature
 from steatoscope.science.clinical.grades import HISTOLOGY_PROFILE, LABELS, profile_named
 from steatoscope.science.metrics.classification import (
     accuracy,

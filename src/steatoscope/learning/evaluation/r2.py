@@ -22,8 +22,10 @@ from steatoscope.learning.evaluation.grading_scores import (
 )
 from steatoscope.learning.evaluation.report_evidence import Confusion, Evidence, Roc
 from steatoscope.learning.recipes import recipe_named
-from steatoscope.learning.training.grading_cv import GradingPlan, Reading, cross_r2, r2_folds
+from steatoscope.learning.training.grading_cv import cross_r2
 from steatoscope.learning.training.grading_data import GradingSet, read_grading
+from steatoscope.learning.training.grading_folds import GradingPlan, r2_folds
+from steatoscope.learning.training.grading_keep import Reading
 from steatoscope.science.clinical.grades import LABELS
 
 NAME: Final = "r2-resnet50-grading"

@@ -22,8 +22,10 @@ from steatoscope.learning.evaluation.grading_scores import (
 from steatoscope.learning.evaluation.r2 import cases
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence, Reliability, Roc
 from steatoscope.learning.recipes import recipe_named
-from steatoscope.learning.training.grading_cv import LIVER, GradingPlan, Reading, cross_r3, r3_folds
+from steatoscope.learning.training.grading_cv import LIVER, cross_r3
 from steatoscope.learning.training.grading_data import GradingSet, read_grading
+from steatoscope.learning.training.grading_folds import GradingPlan, r3_folds
+from steatoscope.learning.training.grading_keep import Reading
 from steatoscope.science.clinical.grades import LABELS
 
 NAME: Final = "r3-multiview"

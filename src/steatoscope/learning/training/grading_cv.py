@@ -6,10 +6,7 @@ of one that was not.
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,99 +18,25 @@ from steatoscope.learning.training.grading_data import GradingSet, Rows
 from steatoscope.learning.training.grading_features import Bank
 from steatoscope.learning.training.grading_fit import (
     VIEWS,
-    Outputs,
     Training,
     answers,
-    mean_outputs,
     train_grader,
 )
+from steatoscope.learning.training.grading_folds import Fold, GradingPlan, r2_folds, r3_folds
+from steatoscope.learning.training.grading_keep import Kept, Reading, Told
 from steatoscope.learning.training.grading_nets import PlainCNN, headed, start_at
-from steatoscope.learning.training.splits import Split, k_fold
+from steatoscope.learning.training.grading_outputs import Outputs, mean_outputs
 
-Told = Callable[[str], None]
 R2_RATE: Final = 1e-4
-INNER_FOLDS: Final = 4
 LIVER: Final = "pooled, liver region"
 FUSIONS: Final = ("fusion-3", "fusion-all", "fusion-2 of 3")
-
-
-@dataclass(frozen=True, slots=True)
-class GradingPlan:
-    """Size of a run: epochs, varied copies of a frame, folds and how many of them are run, members of an ensemble."""
-
-    name: str
-    epochs: int
-    variants: int
-    folds: int
-    run_folds: int
-    members: int = 1
-    plain_epochs: int = 1
-    encoder: str = "efficientnet-lite0"
-    liver: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """What the networks of one fold answer: for test patients, and for the inner ones that watched the training."""
-
-    name: str
-    fold: int
-    test: Outputs
-    inner: Outputs
-    best_step: int
-    seconds: float
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Patients to learn from, to watch the training, and to test on."""
-
-    number: int
-    learn: Rows
-    watch: Rows
-    test: Rows
-
-
-def r2_folds(data: GradingSet, plan: GradingPlan, seed: int) -> list[Fold]:
-    """Patients in ten parts, in turn one for testing and the next for validation: 80/10/10, each tested once.
-
-    Raises E_SUBJECTS where there are too few patients.
-    """
-    parts = [_patients(data, split.test) for split in _outer(data, plan.folds, seed)]
-    count = len(parts)
-    folds = []
-    for k in range(min(plan.run_folds, count)):
-        watch = parts[(k + 1) % count]
-        rest = np.setdiff1d(np.arange(len(data.names)), np.concatenate([parts[k], watch]))
-        folds.append(Fold(k, rest, watch, parts[k]))
-    return folds
-
-
-def r3_folds(data: GradingSet, plan: GradingPlan, seed: int) -> list[Fold]:
-    """Folds by patient, balanced by grade; a quarter of each training side watches. Raises E_SUBJECTS."""
-    folds = []
-    for k, split in enumerate(_outer(data, plan.folds, seed)[: plan.run_folds]):
-        inside = data.source.subset(split.train)
-        grades = data.grade[data.patient[split.train]]
-        inner = k_fold(inside, INNER_FOLDS, strata=grades, seed=seed + 1)[0]
-        learn, watch = (_patients(data, split.train[part]) for part in (inner.train, inner.test))
-        folds.append(Fold(k, learn, watch, _patients(data, split.test)))
-    return folds
-
-
-def _outer(data: GradingSet, folds: int, seed: int) -> tuple[Split, ...]:
-    return k_fold(data.source, folds, strata=data.grade[data.patient], seed=seed)
-
-
-def _patients(data: GradingSet, rows: NDArray[np.intp]) -> Rows:
-    return np.unique(data.patient[rows])
 
 
 def cross_r2(
     bank: Bank, plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
 ) -> list[Reading]:
     """R2 on its splits; the fat of a row is the mean fat of the training patients' grades by probability."""
-    keep, bank = _Kept(out, plan, seed, resume, told), bank.pooled()
+    keep, bank = Kept(out, plan, seed, resume, told), bank.pooled()
     found = []
     for fold in r2_folds(bank.data, plan, seed):
 
@@ -151,7 +74,7 @@ def cross_r3(
     banks: Mapping[str, Bank], plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
 ) -> dict[str, list[Reading]]:
     """The ladder on the same folds: readings by rung. ``banks`` holds ``sector``, and ``liver`` where that is tried."""
-    keep = _Kept(out, plan, seed, resume, told)
+    keep = Kept(out, plan, seed, resume, told)
     found: dict[str, list[Reading]] = {}
     for fold in r3_folds(banks["sector"].data, plan, seed):
         for reading in _ladder(banks, plan, fold, seed, keep):
@@ -159,7 +82,7 @@ def cross_r3(
     return found
 
 
-def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int, keep: _Kept) -> Iterator[Reading]:
+def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int, keep: Kept) -> Iterator[Reading]:
     bank = banks["sector"]
 
     def fitted(kind: str, names: Sequence[str], of: Bank = bank, more: int = 0) -> list[Reading]:
@@ -224,53 +147,3 @@ def _representative(found: Outputs, data: GradingSet) -> Outputs:
     chosen = np.concatenate(list(chosen_frames(data).values()))
     kept = np.isin(data.frames_of(np.unique(found.patient)), chosen)
     return Outputs(found.logits[kept], found.fat[kept], found.patient[kept])
-
-
-@dataclass(frozen=True, eq=False)
-class _Kept:
-    """Readings kept in a folder, one file a fit; with ``resume`` those that are there are read back."""
-
-    out: Path
-    plan: GradingPlan
-    seed: int
-    resume: bool
-    told: Told | None
-
-    def __post_init__(self) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
-        words, path = json.dumps({**asdict(self.plan), "seed": self.seed}, sort_keys=True), self.out / "plan.json"
-        if self.resume and path.is_file() and path.read_text(encoding="utf-8") != words:
-            raise ValueError(f"{self.out} holds a run of another plan or seed")
-        path.write_text(words, encoding="utf-8")
-
-    def several(self, names: Sequence[str], fold: int, fit: Callable[[], list[Reading]]) -> list[Reading]:
-        """The readings of those names: from their files, or fitted now."""
-        paths = [self.out / f"fold-{fold}-{name.replace(' ', '-').replace(',', '')}.npz" for name in names]
-        if self.resume and all(path.is_file() for path in paths):
-            return [_read(path, name, fold) for path, name in zip(paths, names, strict=True)]
-        began = time.perf_counter()
-        found = fit()
-        if self.told is not None:
-            self.told(f"fold {fold + 1} of {self.plan.run_folds}, {names[0]}: {time.perf_counter() - began:.0f} s")
-        for path, reading in zip(paths, found, strict=True):
-            _write(path, reading)
-        return found
-
-
-def _write(path: Path, found: Reading) -> None:
-    part = path.with_suffix(".part.npz")
-    arrays = {
-        f"{where}_{key}": getattr(outputs, key)
-        for where, outputs in (("test", found.test), ("inner", found.inner))
-        for key in ("logits", "fat", "patient")
-    }
-    np.savez(part, best_step=found.best_step, seconds=found.seconds, **arrays)
-    part.replace(path)
-
-
-def _read(path: Path, name: str, fold: int) -> Reading:
-    with np.load(path) as stored:
-        test, inner = (
-            Outputs(*(stored[f"{where}_{key}"] for key in ("logits", "fat", "patient"))) for where in ("test", "inner")
-        )
-        return Reading(name, fold, test, inner, int(stored["best_step"]), float(stored["seconds"]))

@@ -1,4 +1,4 @@
-"""Training of the heads of R2 and R3 on cached maps, and what they answer; calibration by one temperature.
+"""Training of the heads of R2 and R3 on cached maps, and what they answer.
 
 R2 as published: NLL with class weights, AdamW 1e-4, batch 32, rate halved where the validation accuracy stays. R3:
 label smoothing 0.1 and smooth L1 of fat in one composite loss, AdamW 1e-3 down a cycle, the best weights by the loss
@@ -14,15 +14,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 from torch import Tensor, nn
 
 from steatoscope.learning.models.grading import GRADES, FourGradeNet, MultiViewGrader
-from steatoscope.learning.training.grading_data import GradingSet, Rows, Values
+from steatoscope.learning.training.grading_data import GradingSet, Rows
 from steatoscope.learning.training.grading_features import Bank
 from steatoscope.learning.training.grading_nets import PlainCNN
+from steatoscope.learning.training.grading_outputs import Outputs
 from steatoscope.learning.training.loop import Batch, History, Schedule, fit
 from steatoscope.learning.training.losses import class_and_value, weighted_nll
 
@@ -31,16 +29,6 @@ SMOOTHING: Final = 0.1
 FAT_UNIT: Final = 20.0
 VIEWS: Final = 3
 MISSING_SHARE: Final = 0.2
-COLDEST, HOTTEST = 0.25, 8.0
-
-
-@dataclass(frozen=True, eq=False)
-class Outputs:
-    """Answers by row: grade logits (n, 4), fat percent (n,) or NaN, and the patient of each row."""
-
-    logits: Values
-    fat: Values
-    patient: Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,23 +171,3 @@ def _fused(network: nn.Module, bank: Bank, patients: Rows, views: Mapping[int, R
         logits.append(grade[0].double().numpy())
         fat.append(float(percent[0, 0]))
     return Outputs(np.stack(logits), np.array(fat), np.asarray(patients, dtype=np.intp))
-
-
-def mean_outputs(members: list[Outputs]) -> Outputs:
-    """An ensemble's answers: log of the mean probabilities, mean fat."""
-    shares = np.mean([np.exp(log_softmax(one.logits, axis=1)) for one in members], axis=0)
-    fat = np.mean([one.fat for one in members], axis=0)
-    return Outputs(np.log(np.maximum(shares, 1e-7)), fat, members[0].patient)
-
-
-def fitted_temperature(logits: Values, grade: NDArray[np.intp]) -> float:
-    """The temperature (0.25-8) with the lowest NLL of grades (n,) by logits (n, 4) (Guo et al. 2017); 1 without any."""
-    if not len(grade):
-        return 1.0
-
-    def nll(log_t: float) -> float:
-        found = log_softmax(logits / np.exp(log_t), axis=1)
-        return -float(found[np.arange(len(grade)), grade].mean())
-
-    best = minimize_scalar(nll, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(best.x))

@@ -20,9 +20,10 @@ from steatoscope.learning.models.backbones import Encoder
 from steatoscope.learning.models.grading import AttentionGrader, FourGradeNet, MultiViewGrader
 from steatoscope.learning.training.export import export_onnx
 from steatoscope.learning.training.features_cache import key_of
-from steatoscope.learning.training.grading_cv import R2_RATE, GradingPlan, grade_percent
+from steatoscope.learning.training.grading_cv import R2_RATE, grade_percent
 from steatoscope.learning.training.grading_features import Bank
 from steatoscope.learning.training.grading_fit import BATCH, VIEWS, Training, train_grader
+from steatoscope.learning.training.grading_folds import GradingPlan
 from steatoscope.learning.training.grading_nets import AttentionGraph, FourGradeGraph, headed
 from steatoscope.learning.training.pack import write_model
 
