@@ -86,6 +86,7 @@ def test_the_markdown_has_whole_tables(folder: Path, tmp_path: Path) -> None:
     write_laboratory(entries, begun, tmp_path / "out", command="steatoscope lab")
     text = (tmp_path / "out" / "laboratory.md").read_text(encoding="utf-8")
     assert "SIMULATED DATA" in text
+    assert text.count("Small plan: shows that it runs, not how good it is.") == 1
     assert "| published: theirs | 0.990 | – |" in text
     tables: list[list[str]] = [[]]
     for line in text.splitlines():

@@ -76,6 +76,13 @@ class Entry:
         return facts(self.document)
 
     @property
+    def size(self) -> str:
+        """What a run of less than the full plan is worth, in a sentence; empty for a full one."""
+        if str(self.recipe.get("plan", "")).endswith("small") or "quick" in self.document.get("configuration", {}):
+            return "Small plan: shows that it runs, not how good it is."
+        return ""
+
+    @property
     def run(self) -> Sequence[tuple[str, str]]:
         """Command, plan, split, seed, weights, time, memory and versions, each said to be missing where it is."""
         return _run(self.document, self.recipe)
