@@ -112,6 +112,13 @@ def test_a_recipe_is_benchmarked_with_its_plan_and_what_it_took(
     assert (out / "benchmark.html").is_file()
 
 
+def test_the_command_is_kept_without_the_folders_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEATOSCOPE_DATA", "/here/data/")
+    monkeypatch.setattr(sys, "argv", ["steatoscope", "benchmark", R4, "--data", "/here/data/us", "--out", "a b"])
+    wanted = f"steatoscope benchmark {R4} --data \"$STEATOSCOPE_DATA\"/us --out 'a b'"
+    assert recipe_run.command_line() == wanted
+
+
 def test_quick_is_the_small_plan_and_the_default(calls: list[Any], tmp_path: Path) -> None:
     assert run(["benchmark", R4, "--out", str(tmp_path / "a"), "--quick"]) == 0
     assert run(["benchmark", R4, "--out", str(tmp_path / "b")]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import resource
 import shlex
 import sys
@@ -82,6 +83,12 @@ def about(recipe: Recipe, plan: str, *, simulated: bool) -> dict[str, Any]:
     }
 
 
+def command_line() -> str:
+    """The command as it was given, the data folder by the name of its variable: figures travel, folders do not."""
+    words, data = shlex.join(["steatoscope", *sys.argv[1:]]), os.environ.get("STEATOSCOPE_DATA", "").rstrip("/")
+    return words.replace(data, '"$STEATOSCOPE_DATA"') if data else words
+
+
 def _ready(recipe: Recipe, data: Path | None, out: Path, *, resume: bool, weights: str | None) -> None:
     if recipe.data is not None and data is None:
         raise UsageError(f"{recipe.name} needs --data with {recipe.data}")
@@ -97,7 +104,7 @@ def _taken(begun: float, *, seed: int, weights: str | None, resumed: bool) -> di
     """Time and memory of this process so far; a resumed run says that its time is of the last part only."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MEGABYTE
     return {
-        "command": shlex.join(["steatoscope", *sys.argv[1:]]),
+        "command": command_line(),
         "seed": seed,
         "weights": weights or "the recipe's own",
         "resumed": resumed,

@@ -165,7 +165,8 @@ def _run(document: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[tuple[s
 def _split(split: Any) -> Any:
     """A split in words: its folds counted, not every subject listed."""
     if isinstance(split, list) and split and isinstance(split[0], Mapping):
-        return f"{len(split)} folds by subject; subject lists in {BENCHMARK}"
+        count = "one fold" if len(split) == 1 else f"{len(split)} folds"
+        return f"{count} by subject; subject lists in {BENCHMARK}"
     return split
 
 
