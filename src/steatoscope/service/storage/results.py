@@ -110,6 +110,8 @@ def add_review(
         raise ValueError(f"a decision is one of {', '.join(DECISIONS)}")
     if decision == "amend" and grade not in GRADES:
         raise ValueError(f"an amended grade is one of {', '.join(GRADES)}")
+    if decision == "amend" and grade == result.grade:
+        raise ValueError("the amended grade is the machine's own; agree with it, or choose another grade")
     if decision == "agree" and grade not in {None, result.grade}:
         raise ValueError("who agrees names no other grade")
     review = Review(
@@ -123,6 +125,20 @@ def add_review(
     session.add(review)
     session.flush()
     return review
+
+
+def same_review(
+    session: Session, result: Result, user: User, decision: str, grade: str | None = None, comment: str = ""
+) -> Review | None:
+    """The newest sign-off of a version where it says the same and is by the same user; a further one waits for it."""
+    session.scalars(select(Result.id).where(Result.id == result.id).with_for_update()).one()
+    query = select(Review).where(Review.result_id == result.id).order_by(Review.created_at.desc(), Review.id.desc())
+    newest = session.scalars(query.limit(1)).first()
+    grade = grade if decision == "amend" else result.grade
+    said = (user.id, decision, grade, comment)
+    if newest is None or (newest.user_id, newest.decision, newest.grade, newest.comment) != said:
+        return None
+    return newest
 
 
 def add_correction(

@@ -179,6 +179,32 @@ def test_sign_off_stands_beside_the_result(bench: Bench, analysed_ct: Path) -> N
         assert session.query(AuditEntry).filter_by(action="result.sign").count() == 2
 
 
+def test_a_sign_off_sent_twice_is_stored_once(bench: Bench, analysed_ct: Path) -> None:
+    path = f"/api/v1/studies/{bench.add_study(analysed_ct)}/reviews"
+    clinician = bench.client("clinician")
+    first = clinician.post(path, json={"version": 1, "decision": "agree", "comment": "fine"})
+    again = clinician.post(path, json={"version": 1, "decision": "agree", "comment": " fine "})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json == first.json
+    other = clinician.post(path, json={"version": 1, "decision": "agree", "comment": "seen again"})
+    assert other.status_code == 201
+    assert len(clinician.get(path).json["reviews"]) == 2
+    with bench.service.database.reading() as session:
+        assert session.query(AuditEntry).filter_by(action="result.sign").count() == 2
+
+
+def test_the_machines_own_grade_is_no_amendment(bench: Bench, analysed_ct: Path) -> None:
+    study = bench.add_study(analysed_ct)
+    clinician, path = bench.client("clinician"), f"/api/v1/studies/{study}/reviews"
+    own = clinician.get(f"/api/v1/studies/{study}/report").json["grade"]["label"]
+    answer = clinician.post(path, json={"version": 1, "decision": "amend", "grade": own})
+    assert answer.status_code == 422
+    assert "machine's own" in answer.json["error"]["cause"]
+    page = clinician.get(f"/studies/{study}").get_data(as_text=True)
+    assert '<option value="">' in page
+    assert f'<option value="{own}"' not in page
+
+
 @pytest.mark.parametrize(
     "review",
     [

@@ -21,7 +21,7 @@ from steatoscope.apps.web.results.schemas import (
 )
 from steatoscope.apps.web.results.serve import json_answer
 from steatoscope.service.access.rights import Right
-from steatoscope.service.storage.results import add_review
+from steatoscope.service.storage.results import add_review, same_review
 from steatoscope.service.storage.tables import User
 
 
@@ -57,16 +57,19 @@ def get_reviews(path: StudyPath) -> Response:
     return json_answer(found.model_dump(mode="json"))
 
 
-@api.post("/studies/<study_id>/reviews", summary="Sign off a version", responses={201: ReviewAnswer})
+@api.post("/studies/<study_id>/reviews", summary="Sign off a version", responses={200: ReviewAnswer, 201: ReviewAnswer})
 @allow(Right.SIGN)
 def post_review(path: StudyPath, body: ReviewBody) -> Response:
-    """Agree with a version or amend its grade; the machine's result stays as it is."""
+    """Agree with a version or amend its grade; sent twice, it is stored once. The machine's result stays as it is."""
     with service().database.writing() as session:
         study = the_study(session, path.study_id)
         result = the_result(session, study, body.version)
         user = session.get_one(User, principal().user_id)
+        said = (body.decision, body.grade, body.comment.strip())
+        if (stored := same_review(session, result, user, *said)) is not None:
+            return json_answer(review_answer(stored, result.version).model_dump(mode="json"))
         try:
-            review = add_review(session, result, user, body.decision, body.grade, body.comment.strip())
+            review = add_review(session, result, user, *said)
         except ValueError as fault:
             raise Problem.of("E_INPUT", cause=f"{fault}.".capitalize()) from None
         trail.note(

@@ -52,9 +52,15 @@ function review(element) {
   const grade = document.getElementById("review-grade-field");
   const fault = document.getElementById("review-error");
   const amends = () => element.elements.decision.value === "amend";
-  element.addEventListener("change", () => { grade.hidden = !amends(); });
+  const button = element.querySelector("button");
+  element.addEventListener("change", () => {
+    grade.hidden = !amends();
+    element.elements.grade.required = amends();
+  });
   element.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (button.disabled) return undefined;
+    button.disabled = true;
     const body = {
       version: Number(element.dataset.version),
       decision: element.elements.decision.value,
@@ -63,6 +69,7 @@ function review(element) {
     };
     const words = await sent(element.dataset.address, body).then(() => "", (reason) => reason.message);
     if (!words) return location.reload();
+    button.disabled = false;
     fault.textContent = words;
     fault.hidden = false;
     return undefined;
