@@ -23,6 +23,8 @@ from steatoscope.pipeline.progress import Tracker
 from steatoscope.pipeline.unread import refused_findings, unread_study
 
 ADULT_YEARS = 18.0
+FAT_MAPS = ("fat", "fat-signal")
+FAT_VALUES = ("ct_fat_", "liver_pdff")
 
 
 def analyse(paths: Sequence[Path], options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Outcome:
@@ -32,7 +34,9 @@ def analyse(paths: Sequence[Path], options: AnalyseOptions, ports: Ports, tracke
     asked to stop. A refusal (exit code 4) is an outcome, not an exception.
     """
     with tracker.stage("read"):
-        reading = ReadOptions(modality=options.modality, series=options.series, views=options.views)
+        reading = ReadOptions(
+            modality=options.modality, series=options.series, views=options.views, allow_eight_bit=ports.eight_bit
+        )
         try:
             study = load_study(paths, reading)
         except SteatoscopeError as fault:
@@ -86,8 +90,24 @@ def _age_gate(findings: Findings, study: Study, options: AnalyseOptions) -> Find
     if age is None:
         return replace(findings, notes=(*findings.notes, warning("W_AGE")))
     if age < ADULT_YEARS:
-        return replace(findings, refusal=SteatoscopeError("E_AGE", cause=f"The stated age is {age:g} years."))
+        return _without_fat(
+            replace(findings, refusal=SteatoscopeError("E_AGE", cause=f"The stated age is {age:g} years."))
+        )
     return findings
+
+
+def _without_fat(findings: Findings) -> Findings:
+    """Findings without local fat and fat under other names: what withholds the value withholds these as well."""
+    return replace(
+        findings,
+        maps={name: values for name, values in findings.maps.items() if name not in FAT_MAPS},
+        measurements=tuple(value for value in findings.measurements if not value.name.startswith(FAT_VALUES)),
+        pictures=tuple(
+            replace(picture, heat=None, boxes=tuple(box for box in picture.boxes if box[0] == "lesion"))
+            for picture in findings.pictures
+        ),
+        views=tuple(replace(view, heat=None) for view in findings.views),
+    )
 
 
 def _manifest(study: Study, options: AnalyseOptions, digest: str, findings: Findings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import CTScan, Study, Volume
 from steatoscope.core.measurement import Measurement
 from steatoscope.core.report import ExplanationPart, FattyAreaPart, ModelPart, RegionPart
+from steatoscope.pipeline.ct_slices import analyse_slices
 from steatoscope.pipeline.display import volume_pictures
 from steatoscope.pipeline.findings import FatEstimate, Findings
 from steatoscope.pipeline.methods import equation_part, mask_note
@@ -49,6 +50,8 @@ def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports
         organs = ports.ct_segmenter(scan.volume)
         if mask is not None:
             organs = with_liver(organs, mask)
+    if scan.volume.unit == "au":
+        return analyse_slices(scan, organs, ports, tracker)
     with tracker.stage("check"):
         gates = check_gates(scan.facts, _organ_hu(organs))
     with tracker.stage("measure"):

@@ -167,6 +167,7 @@ class Ports:
     """The adapters of one analysis, wired by the composition root.
 
     ``modality`` is that of a model which the caller chose by name: studies of another modality are wrong usage.
+    ``eight_bit`` says that it takes slices without HU.
     """
 
     ct_segmenter: CTSegmenter
@@ -177,3 +178,4 @@ class Ports:
     us_focal: UltrasoundFocal
     ct_focal: CTFocal
     modality: Modality | None = None
+    eight_bit: bool = False

@@ -83,6 +83,8 @@ def summarise(document: dict[str, Any]) -> str:
         error = document["error"]
         return f"Refused, {error['code']}: {error['message']} {error['cause']} {error['remedy']}"
     fat, grade = document["fat"], document["grade"]
+    if fat is None:
+        return f"{document['modality']}: no fat is measured on these images, {len(document['regions'])} regions"
     interval = fat["interval"]
     line = (
         f"{document['modality']}: liver fat {fat['value_percent']:.1f} % ({fat['scale']}), "

@@ -11,8 +11,9 @@ from steatoscope.core.image import Modality
 from steatoscope.learning.catalogue import SHIPPED, open_model
 from steatoscope.learning.model_folder import ENTRY, ModelFolder
 
-Role = Literal["grader", "first", "segmenter", "detector"]
+Role = Literal["grader", "first", "segmenter", "detector", "slices"]
 GRAPH_GRADER: Final = "graph_grader"
+SLICE_ANOMALY: Final = "slice_anomaly"
 _MODALITIES: Final[dict[str, Modality]] = {"US": "US", "CT": "CT", "MR": "MR"}
 
 
@@ -54,6 +55,8 @@ def _role(folder: ModelFolder) -> Role | None:
         return "grader"
     if "detector" in folder.settings:
         return "detector"
+    if SLICE_ANOMALY in folder.settings:
+        return "slices"
     if "classes" in folder.settings and "model.onnx" in folder.files and "kind" in folder.settings:
         return "segmenter"
     return "first" if set(folder.files) >= {"model.json"} and "model.onnx" not in folder.files else None

@@ -10,6 +10,7 @@ from steatoscope.apps.wiring.ct_liver import NetworkCT
 from steatoscope.apps.wiring.focal import NetworkCTFocal, NetworkUSFocal
 from steatoscope.apps.wiring.models import GRAPH_GRADER, ChosenModel, chosen_model, shipped
 from steatoscope.apps.wiring.mr_liver import NetworkMR
+from steatoscope.apps.wiring.slice_anomaly import GreyLiver, SliceAnomalyFocal
 from steatoscope.apps.wiring.ultrasound import FirstModelGrader
 from steatoscope.apps.wiring.us_graph import GraphGrader
 from steatoscope.apps.wiring.us_organs import NetworkUltrasound
@@ -57,6 +58,10 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
             fitted = replace(ports, us_focal=NetworkUSFocal(folder))
         case ("detector", "CT"):
             fitted = replace(ports, ct_focal=NetworkCTFocal(folder))
+        case ("slices", "CT"):
+            fitted = replace(
+                ports, ct_segmenter=GreyLiver(ports.ct_segmenter), ct_focal=SliceAnomalyFocal(folder), eight_bit=True
+            )
         case _:
             raise UsageError(f"the model {folder.name!r} has no place in the analysis of {chosen.modality}")
     return replace(fitted, modality=chosen.modality)
