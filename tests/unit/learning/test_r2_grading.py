@@ -177,7 +177,7 @@ def test_the_recipe_runs_resumes_and_packs_a_model(
     document = run_r2("small", folder.parent.parent, out, told=heard.append)
     again = run_r2("small", folder.parent.parent, out, resume=True)
     assert again["results"] == document["results"]
-    row = document["results"]["lite0, frozen, head of R2"]
+    row = document["results"]["lite0, frozen, head of R2, last weights"]
     assert {"accuracy_4", "macro_f1", "recall_normal"} <= row.keys()
     assert {"published", "baseline: GLCM + SVM", "baseline: random forest"} <= document["results"].keys()
     manifest = document["manifest"]

@@ -28,16 +28,20 @@ from steatoscope.learning.training.grading_nets import PlainCNN, headed, start_a
 from steatoscope.learning.training.grading_outputs import Outputs, mean_outputs
 
 R2_RATE: Final = 1e-4
+R2_BEST, R2_LAST = "r2", "r2 last"
+R2_NAMES: Final = (R2_BEST, R2_LAST)
 LIVER: Final = "pooled, liver region"
 FUSIONS: Final = ("fusion-3", "fusion-all", "fusion-2 of 3")
 
 
 def cross_r2(
     bank: Bank, plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
-) -> list[Reading]:
-    """R2 on its splits; the fat of a row is the mean fat of the training patients' grades by probability."""
+) -> dict[str, list[Reading]]:
+    """R2 on its splits, with the last weights and with those of the best validation accuracy; the fat of a row is
+    the mean fat of the training patients' grades by probability.
+    """
     keep, bank = Kept(out, plan, seed, resume, told), bank.pooled()
-    found = []
+    found: dict[str, list[Reading]] = {}
     for fold in r2_folds(bank.data, plan, seed):
 
         def fit(fold: Fold = fold) -> list[Reading]:
@@ -45,12 +49,18 @@ def cross_r2(
             known = 0 if own.covariates is None else own.covariates.shape[1]
             network = headed("r2", plan.encoder, seed + fold.number, 0.0, covariates=known)
             how = Training(plan.epochs, seed + fold.number, peak=R2_RATE, plateau=True)
-            history = train_grader(network, own, fold.learn, fold.watch, how)
+            last: dict[str, Any] = {}
+            history = train_grader(network, own, fold.learn, fold.watch, how, last)
             percent = grade_percent(bank.data, fold.learn)
-            test, inner = (valued(answers(network, own, part), percent) for part in (fold.test, fold.watch))
-            return [Reading("r2", fold.number, test, inner, history.best_step or 0, history.seconds)]
+            found = []
+            for name in R2_NAMES:
+                network.load_state_dict(last if name == R2_LAST else network.state_dict())
+                test, inner = (valued(answers(network, own, part), percent) for part in (fold.test, fold.watch))
+                found.append(Reading(name, fold.number, test, inner, history.best_step or 0, history.seconds))
+            return found
 
-        found += keep.several(("r2",), fold.number, fit)
+        for reading in keep.several(R2_NAMES, fold.number, fit):
+            found.setdefault(reading.name, []).append(reading)
     return found
 
 

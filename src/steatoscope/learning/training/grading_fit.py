@@ -50,10 +50,18 @@ def class_weights(grade: Rows) -> Tensor:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def train_grader(network: nn.Module, bank: Bank, learn: Rows, watch: Rows | None, how: Training) -> History:
+def train_grader(
+    network: nn.Module,
+    bank: Bank,
+    learn: Rows,
+    watch: Rows | None,
+    how: Training,
+    last: dict[str, Tensor] | None = None,
+) -> History:
     """Train a network on the frames of the patients ``learn``; ``watch`` (patients) chooses the weights that stay.
 
-    Without ``watch`` the last weights stay. Raises ValueError where a patient is in both.
+    Without ``watch`` the last weights stay; with it they are left in ``last`` where that is given. Raises ValueError
+    where a patient is in both.
     """
     if watch is not None and np.intersect1d(learn, watch).size:
         raise ValueError("a patient is in the training and in the watching part")
@@ -64,7 +72,7 @@ def train_grader(network: nn.Module, bank: Bank, learn: Rows, watch: Rows | None
         save_every=10 * an_epoch, seed=how.seed, rates="plateau" if how.plateau else "one-cycle",
     )  # fmt: skip
     weights = class_weights(bank.data.grade[bank.data.patient[rows]])
-    monitor = None if watch is None else _monitor(bank, watch, weights, how)
+    monitor = None if watch is None else _monitor(bank, watch, weights, how, last)
     batches = _batches(network, bank, learn, rows, how.seed)
     return fit(
         network, batches, _loss(network, weights), schedule, out=how.out, resume=how.resume, monitor=monitor
@@ -127,10 +135,14 @@ def _loss(network: nn.Module, weights: Tensor) -> Callable[..., Tensor]:
     return graded if isinstance(network, FourGradeNet) else both
 
 
-def _monitor(bank: Bank, watch: Rows, weights: Tensor, how: Training) -> Callable[[nn.Module], Mapping[str, float]]:
+def _monitor(
+    bank: Bank, watch: Rows, weights: Tensor, how: Training, last: dict[str, Tensor] | None
+) -> Callable[[nn.Module], Mapping[str, float]]:
     """R2 watches the accuracy of frames; R3 the composite loss of patients."""
 
     def score(network: nn.Module) -> Mapping[str, float]:
+        if last is not None:
+            last.update({name: value.clone() for name, value in network.state_dict().items()})
         found = answers(network, bank, watch)
         grade = bank.data.grade[found.patient]
         right = float((found.logits.argmax(axis=1) == grade).mean())
