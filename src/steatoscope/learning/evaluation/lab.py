@@ -17,16 +17,15 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.evaluation.checklist import Filled, counted, fill
-from steatoscope.learning.evaluation.checklist_facts import is_published, is_simulated, model_rows
+from steatoscope.learning.evaluation.checklist_facts import is_published, is_simulated
 from steatoscope.learning.evaluation.lab_charts import Chart, chart_of
+from steatoscope.learning.evaluation.lab_run import BENCHMARK, failures_of, run_of
 from steatoscope.learning.evaluation.report import REQUIRED
 from steatoscope.learning.evaluation.report_markdown import RESEARCH_USE, facts
 from steatoscope.learning.evaluation.report_rows import GLOSSARY, Table, result_table, words
 from steatoscope.learning.recipes import RECIPES
 
-BENCHMARK: Final = "benchmark.json"
 _UNKNOWN: Final = "not recorded"
-_MOST_FAILURES: Final = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +84,12 @@ class Entry:
     @property
     def run(self) -> Sequence[tuple[str, str]]:
         """Command, plan, split, seed, weights, time, memory and versions, each said to be missing where it is."""
-        return _run(self.document, self.recipe)
+        return run_of(self.document, self.recipe)
 
     @property
     def failures(self) -> Sequence[str]:
         """What failed or was left out, in sentences."""
-        return _failures(self.document)
+        return failures_of(self.document)
 
 
 def gather(places: Sequence[Path]) -> tuple[list[Entry], list[str]]:
@@ -143,63 +142,6 @@ def _entry(path: Path) -> Entry:
         published = {name: dict(row) for name, row in RECIPES[document["name"]].published.items()}
         document["results"] = {**document["results"], **published}
     return Entry(document, result_table(document["results"]), chart_of(document), fill(document))
-
-
-def _run(document: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
-    run, manifest = document.get("run", {}), document.get("manifest", {})
-    seconds = run.get("seconds", manifest.get("seconds"))
-    rows = {
-        "command": run.get("command"),
-        "plan": recipe.get("plan"),
-        "split": _split(manifest.get("split", document.get("configuration"))),
-        "seed": run.get("seed", manifest.get("seed", manifest.get("seeds"))),
-        "weights": manifest.get("weights", run.get("weights")),
-        "time": None if seconds is None else f"{_duration(seconds)}{', last part only' if run.get('resumed') else ''}",
-        "peak memory": f"{run['peak_memory_mb']} MB" if run.get("peak_memory_mb") else None,
-        "versions": manifest.get("versions", document.get("environment")),
-        "hardware": manifest.get("hardware"),
-    }
-    return [(name, _said(value)) for name, value in rows.items()]
-
-
-def _split(split: Any) -> Any:
-    """A split in words: its folds counted, not every subject listed."""
-    if isinstance(split, list) and split and isinstance(split[0], Mapping):
-        count = "one fold" if len(split) == 1 else f"{len(split)} folds"
-        return f"{count} by subject; subject lists in {BENCHMARK}"
-    return split
-
-
-def _said(value: Any) -> str:
-    if value in (None, "", {}, []):
-        return _UNKNOWN
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_said(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple) and len(value) > _MOST_FAILURES:
-        return f"{len(value)} entries, in {BENCHMARK}"
-    return words(value) if not isinstance(value, list | tuple) else ", ".join(map(_said, value))
-
-
-def _duration(seconds: Any) -> str:
-    if not isinstance(seconds, int | float):
-        return _said(seconds)
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 600
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )
-
-
-def _failures(document: Mapping[str, Any]) -> list[str]:
-    told = [_said(one) for one in document.get("failures", ())]
-    if document["left_out"]:
-        told.append(f"{document['left_out']} left out")
-    lacking = [row for row in model_rows(document) if not any(m.endswith("_ci") for m in document["results"][row])]
-    told += [f"'{row}' has no interval: too few subjects" for row in lacking]
-    rest = len(told) - _MOST_FAILURES
-    return [*told[:_MOST_FAILURES], *([f"and {rest} more"] if rest > 0 else [])]
 
 
 def _rendered(
