@@ -152,7 +152,7 @@ def test_5_sign_off_stands_beside_the_result(page: Page) -> None:
     before = page.request.get(f"/api/v1/studies/{study}/report").json()
     page.goto(f"/studies/{study}")
     page.check("#review-amend")
-    page.select_option("#review-grade", "mild")
+    page.select_option("#review-grade", "severe")
     page.fill("#review-comment", "seen with the old scan")
     page.get_by_role("button", name="Sign off").click()
     expect(page.locator("#sign-off")).to_contain_text("seen with the old scan")

@@ -21,6 +21,9 @@ from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmen
 from steatoscope.pipeline.us_views import prepare_view
 from steatoscope.science.quantify.us_quantify import measure_us
 
+ACROSS_KIDNEY = 0.2
+KIDNEY_COVERED = "It covers part of what was outlined as kidney: check it on the overlay."
+
 
 @dataclass(frozen=True, eq=False)
 class _USCase:
@@ -57,16 +60,30 @@ def _with_given(organs: tuple[Organs, ...], mask: Mask, views: tuple[PreparedVie
     """The user's own mask for every view of its size; within the tissue, and none where nothing is left."""
     drawn = np.asarray(np.any(mask, axis=0), dtype=np.bool_)
     return tuple(
-        _given(drawn & view.tissue) if view.tissue.shape == drawn.shape else organ
+        _given(drawn & view.tissue, organ) if view.tissue.shape == drawn.shape else organ
         for organ, view in zip(organs, views, strict=True)
     )
 
 
-def _given(liver: Mask) -> Organs:
-    note = QualityCode(
-        "W_MASK", "The given mask limits the further measurements; the fat model reads the whole sector."
+def _given(liver: Mask, found: Organs) -> Organs:
+    """The user's own liver beside the kidney that was found; where the two overlap, the liver wins and a note says so.
+
+    The kidney's network stays named as a model that took part.
+    """
+    words = "The given mask limits the further measurements; the fat model reads the whole sector."
+    kidney = None
+    if found.kidney is not None and found.kidney.any():
+        kidney = found.kidney & ~liver
+        if float((found.kidney[0] & liver).sum()) > ACROSS_KIDNEY * float(found.kidney.sum()):
+            words = f"{words} {KIDNEY_COVERED}"
+    return Organs(
+        liver=liver[None] if liver.any() else None,
+        kidney=kidney,
+        method="given mask",
+        notes=(QualityCode("W_MASK", words),),
+        model=None if kidney is None else found.model,
+        neighbours=found.neighbours or found.method,
     )
-    return Organs(liver=liver[None] if liver.any() else None, method="given mask", notes=(note,))
 
 
 def _read(

@@ -57,8 +57,10 @@ def _part(shown: ShownView, name: str, mask: Mask | None) -> SegmentPart | None:
 
 def _method(organs: Organs, name: str) -> str:
     """How an organ was found; where the sector stands in for the liver, the kidney is still the network's."""
-    if name == "liver" or organs.model is None:
+    if name == "liver":
         return organs.method
+    if organs.model is None:
+        return organs.neighbours or organs.method
     return f"{organs.model.name} {organs.model.version}"
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from steatoscope.core.image import Clip, InputFile, Study, USScan, USView
 from steatoscope.core.measurement import Measurement
@@ -27,6 +29,7 @@ from steatoscope.pipeline.ports import (
     ViewReading,
 )
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.us import KIDNEY_COVERED
 
 PART = ModelPart(name="made-up", version="1", sha256="0" * 64, card="x")
 
@@ -137,6 +140,79 @@ def test_a_sector_that_stands_for_the_liver_contradicts_nothing(clip: Clip) -> N
     report = analysed(study_of(clip), us_grader=grader, us_segmenter=whole_sector).report
     assert report.measurements[0].value == 1.3
     assert "W_KIDNEY" not in [code.code for code in report.quality.codes]
+
+
+def organ_site(view: PreparedView, name: str, *, in_liver: bool) -> Site:
+    return replace(site(view, in_liver=in_liver), name=f"index: {name}")
+
+
+@pytest.mark.parametrize(
+    ("liver_in_liver", "words"), [(True, ""), (False, "the liver place lies in the kidney outline")]
+)
+def test_an_index_read_in_the_kidney_outline_is_poor(clip: Clip, liver_in_liver: bool, words: str) -> None:
+    def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        reading = reading_of(views)
+        places = (
+            organ_site(views[0], "liver", in_liver=liver_in_liver),
+            organ_site(views[0], "cortex", in_liver=False),
+        )
+        return replace(reading, views=(replace(reading.views[0], sites=places),))
+
+    report = analysed(study_of(clip), us_grader=grader).report
+    (index,) = [part for part in report.measurements if part.name == "hepatorenal_index"]
+    assert (index.value, index.quality) == (1.3, "poor" if words else "ok")
+    assert ("outlines contradict" in index.method) == bool(words)
+    told = [code.message for code in report.quality.codes if code.code == "W_KIDNEY"]
+    assert len(told) == bool(words)
+    assert all(words in message for message in told)
+
+
+def test_a_liver_place_beside_every_outline_is_poor(clip: Clip) -> None:
+    def grader(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        reading = reading_of(views)
+        places = (Site("index: liver", (0, 0, 8, 8), 0), organ_site(views[0], "cortex", in_liver=False))
+        return replace(reading, views=(replace(reading.views[0], sites=places),))
+
+    report = analysed(study_of(clip), us_grader=grader).report
+    (message,) = [code.message for code in report.quality.codes if code.code == "W_KIDNEY"]
+    assert "the liver place lies outside the liver outline" in message
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_a_given_liver_keeps_the_kidney_and_is_told_where_it_covers_it(
+    clip: Clip, tmp_path: Path, across: bool
+) -> None:
+    rows, columns = clip.frames.shape[1:3]
+    drawn = np.zeros((rows, columns), np.uint8)
+    drawn[: rows * 3 // 4 if across else rows // 2] = 255
+    Image.fromarray(drawn).save(tmp_path / "liver.png")
+    options = AnalyseOptions(liver_mask=tmp_path / "liver.png")
+    outcome = analyse_study(study_of(clip), options, ports(), Tracker())
+    assert outcome.report.segmentation.liver is not None
+    assert outcome.report.segmentation.liver.method == "given mask"
+    assert outcome.report.segmentation.kidney is not None
+    assert outcome.report.segmentation.kidney.method == "made-up 1"
+    assert not (outcome.masks["kidney"] & outcome.masks["liver"]).any()
+    assert any(KIDNEY_COVERED in code.message for code in outcome.report.quality.codes) == across
+
+
+def test_a_refused_child_gets_no_local_fat(clip: Clip) -> None:
+    def wordy(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        reading = reading_of(views)
+        fat = Measurement("ct_fat_made_up", 12.0, "%", "made up")
+        return replace(reading, views=(replace(reading.views[0], measurements=(fat,)),))
+
+    adult = analyse_study(study_of(clip), AnalyseOptions(clinical={"age_years": 18}), ports(us_grader=wordy), Tracker())
+    child = analyse_study(study_of(clip), AnalyseOptions(clinical={"age_years": 7}), ports(us_grader=wordy), Tracker())
+    assert adult.pictures[0].heat is not None
+    assert adult.views[0].heat is not None
+    assert child.report.error is not None
+    assert child.report.error.code == "E_AGE"
+    assert (child.pictures[0].heat, child.views[0].heat) == (None, None)
+    assert child.pictures[0].lesions is not None
+    assert child.report.segmentation == adult.report.segmentation
+    assert next(part.name for part in adult.report.measurements) == "ct_fat_made_up"
+    assert child.report.measurements == adult.report.measurements[1:]
 
 
 def test_one_view_with_a_kidney_is_enough(clip: Clip) -> None:

@@ -148,7 +148,9 @@ def _refusal(
     if phase != "unenhanced":
         source = "The header names intravenous contrast" if header == "enhanced" else "The organs in view are enhanced"
         return SteatoscopeError(
-            "E_CONTRAST", cause=f"{source}; organs: {_words(organs)}. The unenhanced equation would hide fat."
+            "E_CONTRAST",
+            cause=f"{source}; organs, as the contrast check reads them with edges and vessels: "
+            f"{_words(organs)}. The unenhanced equation would hide fat.",
         )
     if voltage == "refused":
         return SteatoscopeError("E_KVP", cause=f"The series was taken at {kvp:g} kV; the conversion holds for 120 kV.")
