@@ -10,9 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from statistics import fmean, median, stdev
-from typing import Final
+from typing import Any, Final
 
 from steatoscope.core.measurement import Interval
 from steatoscope.science.clinical.grades import LABELS
@@ -42,6 +42,7 @@ class CohortRow:
     manufacturer: str | None = None
     model: str | None = None
     simulated: bool = False
+    added: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +139,22 @@ def summarise(rows: Sequence[CohortRow]) -> Cohort:
 
 
 def latest(rows: Iterable[CohortRow]) -> list[CohortRow]:
-    """Of each patient, modality and kind (real or simulated) the latest study; of one day the one with the last id."""
+    """Of each patient, modality and kind (real or simulated) the latest study; of one day the one uploaded last."""
     kept: dict[tuple[str, str | None, bool], CohortRow] = {}
-    for row in sorted(rows, key=lambda row: (row.on, row.study_id)):
+    for row in sorted(rows, key=lambda row: (row.on, row.added.isoformat() if row.added else "", row.study_id)):
         kept[row.patient_id, row.modality, row.simulated] = row
     return list(kept.values())
+
+
+def measuring_model(models: Sequence[Mapping[str, Any]], method: str) -> str | None:
+    """The model, equation or spectrum that gave the fat value, with its version: the one that its method names.
+
+    Models that outline organs or mark regions name no value. Where none is named, the method itself stands for it.
+    """
+    if not method:
+        return None
+    named = (f"{model['name']} {model['version']}" for model in models if str(model["name"]).split()[-1] in method)
+    return next(named, method.partition(",")[0])
 
 
 def wilson(count: int, n: int) -> Share:

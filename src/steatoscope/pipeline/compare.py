@@ -10,7 +10,7 @@ from steatoscope.core.report import ChangePart
 from steatoscope.pipeline.timeline import Visit, step
 
 Report = Mapping[str, Any]
-Hindrance = Literal["", "missing", "unit", "modality", "scale", "method"]
+Hindrance = Literal["", "missing", "neither", "unit", "modality", "scale", "method"]
 _FACTS: Final = (
     ("fat_percent", "%", ("fat", "value_percent")),
     ("steatosis_probability", "1", ("steatosis", "probability")),
@@ -36,7 +36,7 @@ class Comparison:
     """Rows of values, and the verdict on the change of fat where both are one patient's on one scale.
 
     ``obstacle`` says why there is no verdict: ``patients``, ``value``, ``simulated``, ``scale`` or ``method``.
-    ``reversed_order`` tells that the left study is the later one: the change runs from right to left.
+    ``reversed_order`` tells that the left study is of a later day: the change runs from right to left.
     """
 
     rows: tuple[ComparedRow, ...]
@@ -53,7 +53,7 @@ def compare_reports(
     one, other = visits
     if obstacle or one is None or other is None:
         return Comparison(_rows(left, right), None, obstacle, False)
-    turned = (other.on, other.study_id) < (one.on, one.study_id)
+    turned = other.on < one.on
     change = step(other, one).change if turned else step(one, other).change
     return Comparison(_rows(left, right), change, "", turned)
 
@@ -102,8 +102,9 @@ def _row(name: str, one: Mapping[str, Any] | None, other: Mapping[str, Any] | No
 
 
 def _hindrance(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> Hindrance:
-    if one is None or other is None or one["value"] is None or other["value"] is None:
-        return "missing"
+    given = [part is not None and part["value"] is not None for part in (one, other)]
+    if one is None or other is None or not all(given):
+        return "missing" if any(given) else "neither"
     differing: tuple[Hindrance, ...] = ("modality", "unit", "method")
     return next((name for name in differing if one[name] != other[name]), "")
 

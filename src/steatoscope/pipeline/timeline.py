@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,7 +22,10 @@ FEWEST_FOR_SLOPE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One measured study: fat in percent on ``scale`` with its interval, and what it was measured with."""
+    """One measured study: fat in percent on ``scale`` with its interval, and what it was measured with.
+
+    ``on`` is the day of acquisition; with ``uploaded`` it is the day of upload, because the images name no day.
+    """
 
     study_id: str
     on: date
@@ -37,6 +40,13 @@ class Visit:
     scanner: str | None = None
     models: tuple[str, ...] = ()
     simulated: bool = False
+    uploaded: bool = False
+    added: datetime | None = None
+
+    @property
+    def order(self) -> tuple[date, str, str]:
+        """By day; of one day by the moment of upload."""
+        return self.on, self.added.isoformat() if self.added else "", self.study_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +89,39 @@ class Timeline:
     cautions: tuple[str, ...]
 
 
-CAUTIONS: Final = ("modalities", "scales", "methods", "models", "scanners", "scanner_unknown", "simulated")
+CAUTIONS: Final = (
+    "modalities", "scales", "methods", "models", "scanners", "scanner_unknown", "simulated", "uploaded", "same_day",
+)  # fmt: skip
+SAME_DAY: Final = "two measurements of one day"
 
 
 def timeline(visits: Sequence[Visit]) -> Timeline:
     """The visits of one patient as tracks by scale; real tracks come first, each in the order of time."""
-    ordered = sorted(visits, key=lambda visit: (visit.on, visit.study_id))
+    ordered = sorted(visits, key=lambda visit: visit.order)
     keys = sorted({(visit.simulated, visit.scale) for visit in ordered})
     tracks = tuple(_track(scale, simulated, ordered) for simulated, scale in keys)
     apart = {
         "modalities": len({visit.modality for visit in ordered}) > 1,
         "scales": len({visit.scale for visit in ordered}) > 1,
         "simulated": any(visit.simulated for visit in ordered),
+        "uploaded": any(visit.uploaded for visit in ordered),
     }
     return Timeline(tracks, tuple(name for name in CAUTIONS if apart.get(name)))
 
 
 def step(earlier: Visit, later: Visit) -> Step:
-    """The change from one visit to a later one, with the verdict or the reason why there is none."""
+    """The change from one visit to a later one, with the verdict or the reason why there is none.
+
+    Two visits of one day have a difference but no direction in time: nothing improved or worsened.
+    """
     same = same_scanner(earlier, later)
     change = change_from_reports(
         later.value, later.scale, later.method, [_as_report(earlier)], same_scanner=same is not False
     )
     if change is None:
         raise ValueError("a step needs an earlier visit")
+    if earlier.on == later.on and change.delta_points is not None:
+        change = change.model_copy(update={"relative_percent": None, "verdict": SAME_DAY})
     return Step(earlier, later, change, same)
 
 
@@ -145,6 +164,7 @@ def _cautions(visits: Sequence[Visit]) -> tuple[str, ...]:
         "models": len({visit.models for visit in visits}) > 1,
         "scanners": len(scanners - {None}) > 1,
         "scanner_unknown": None in scanners,
+        "same_day": len({visit.on for visit in visits}) < len(visits),
     }
     return tuple(name for name in CAUTIONS if found.get(name))
 

@@ -120,3 +120,42 @@ def test_data_folder_comes_from_the_environment(
     assert run(["users", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"users": []}
     assert (folder / "steatoscope.db").is_file()
+
+
+def test_new_roles_end_the_sessions(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("root", "anna"):
+        _call(capsys, folder, "add", name, "--role", "admin")
+    database = Database(f"sqlite:///{folder / 'steatoscope.db'}")
+    with database.writing() as session:
+        user = users.user_named(session, "anna")
+        assert user is not None
+        users.open_session(session, user, "d" * 64, longest_s=3600, address="")
+    for role, alive in (("admin", True), ("viewer", False)):
+        assert _call(capsys, folder, "roles", "anna", "--role", role)[0] == 0
+        with database.writing() as session:
+            assert (users.session_by_digest(session, "d" * 64, idle_s=3600) is not None) is alive
+    database.dispose()
+
+
+def test_a_new_installation_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for name in ("anna", "ben"):
+        assert run(["users", "add", name, "--role", "viewer", "--data-dir", str(folder)]) == 0
+        told.append(f"A new installation was made in {folder}" in capsys.readouterr().err)
+    assert told == [True, False]
+
+
+def test_the_list_for_people_tells_who_is_shut_or_locked_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("anna", "ben", "cleo"):
+        _call(capsys, folder, "add", name, "--role", "viewer")
+    _call(capsys, folder, "disable", "ben")
+    database = Database(f"sqlite:///{folder / 'steatoscope.db'}")
+    with database.writing() as session:
+        user = users.user_named(session, "cleo")
+        assert user is not None
+        for _ in range(5):
+            users.note_failed_login(session, user)
+    database.dispose()
+    assert run(["users", "list", "--data-dir", str(folder)]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert [lines[name].split()[-1] for name in ("anna", "ben", "cleo")] == ["viewer", "disabled", "locked"]

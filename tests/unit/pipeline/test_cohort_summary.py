@@ -14,6 +14,7 @@ from steatoscope.pipeline.cohort_summary import (
     histogram,
     latest,
     mean_interval,
+    measuring_model,
     summarise,
     wilson,
 )
@@ -125,3 +126,18 @@ def test_bins_hold_everything_once() -> None:
 )
 def test_bands_of_age(age: float | None, band: str) -> None:
     assert age_band(age) == band
+
+
+@pytest.mark.parametrize(
+    ("models", "method", "expected"),
+    [
+        ("ct-segmenter 1.0.0,pickhardt2018 1", "pickhardt2018, unenhanced 120 kV", "pickhardt2018 1"),
+        ("mr-segmenter 1.0.0,spectrum h6 1", "complex h6, magnitude discrimination", "spectrum h6 1"),
+        ("us-segmenter 2.0.0,us-steatosis 1.0.0", "us-steatosis 1.0.0, with a kidney in view", "us-steatosis 1.0.0"),
+        ("mr-segmenter 1.0.0", "two-point Dixon, water and fat", "two-point Dixon"),
+        ("ct-segmenter 1.0.0", "", None),
+    ],
+)  # fmt: skip
+def test_the_model_of_a_row_is_the_one_that_gave_the_value(models: str, method: str, expected: str | None) -> None:
+    parts = [dict(zip(("name", "version"), model.rsplit(" ", 1), strict=True)) for model in models.split(",")]
+    assert measuring_model(parts, method) == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -170,3 +170,30 @@ def test_scales_that_are_no_pdff_are_refused_with_the_reason() -> None:
     assert obstacle("us_model", "ct_pdff_equiv")
     assert not obstacle("pdff", "pdff")
     assert not obstacle("mrs_pdff", "ct_pdff_equiv")
+
+
+def test_visits_of_one_day_stand_in_the_order_of_upload_and_have_a_difference_but_no_direction() -> None:
+    day = date(2026, 3, 1)
+    late = _visit("a", day, 20.0, uploaded=True, added=datetime(2026, 3, 1, 15, tzinfo=UTC))
+    early = _visit("b", day, 10.0, uploaded=True, added=datetime(2026, 3, 1, 9, tzinfo=UTC))
+    found = timeline([late, early])
+    track = found.tracks[0]
+    assert [visit.study_id for visit in track.visits] == ["b", "a"]
+    change = track.steps[0].change
+    assert (change.delta_points, change.relative_percent) == (10.0, None)
+    assert change.verdict == "two measurements of one day"
+    assert found.cautions == ("uploaded",)
+    assert "same_day" in track.cautions
+    compared = compare_reports({"modality": "MR"}, {"modality": "MR"}, (late, early), same=True)
+    assert compared.change is not None
+    assert (compared.change.delta_points, compared.reversed_order) == (-10.0, False)
+
+
+def test_a_measurement_that_both_lack_is_on_neither_side() -> None:
+    def report(value: float | None) -> dict[str, Any]:
+        part = {"name": "spleen_hu", "value": value, "unit": "HU", "method": "m"}
+        return {"modality": "CT", "measurements": [part]}
+
+    rows = [compare_reports(report(one), report(other), (None, None), same=True).rows[0]
+            for one, other in ((None, None), (50.0, None), (50.0, 52.0))]  # fmt: skip
+    assert [row.hindrance for row in rows] == ["neither", "missing", ""]

@@ -161,7 +161,15 @@ def test_the_newest_job_and_its_error_are_shown(bench: Bench) -> None:
 
 def test_cohort_rows_know_what_the_dashboard_needs(bench: Bench) -> None:
     add_study(
-        bench, "A", "MR", 9.0, sex="F", age=52, model="net 2.0", config={"manufacturer": "GE", "field_strength_t": 3.0}
+        bench,
+        "A",
+        "MR",
+        9.0,
+        sex="F",
+        age=52,
+        model="net 2.0",
+        method="net 2.0",
+        config={"manufacturer": "GE", "field_strength_t": 3.0},
     )
     add_study(bench, "B", None, None, failure="E_FORMAT")
     add_study(bench, "healthy-reference-mr", "MR", 2.0)
@@ -172,7 +180,7 @@ def test_cohort_rows_know_what_the_dashboard_needs(bench: Bench) -> None:
     assert (done.sex, done.age_years, done.model, done.manufacturer, done.value) == ("F", 52.0, "net 2.0", "GE", 9.0)
     assert (failed.code, failed.message, failed.value) == ("E_FORMAT", "failed by E_FORMAT", None)
     assert [(name, own[0].scanner, own[0].method) for name, own in visits.items()] == [
-        ("A", "GE 3 T", "complex hamilton2011_6")
+        ("A", "GE 3 T", "net 2.0")
     ]
     assert scanner_of({"field_strength_t": 3.0}) is None
 

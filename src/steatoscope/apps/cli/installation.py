@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from steatoscope.apps.cli.output import note
 from steatoscope.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,12 +59,27 @@ def opened(data_dir: Path | None, database_url: str | None, storage_url: str | N
     from steatoscope.apps.wiring.service import open_service
 
     settings = settings_for(data_dir, database_url=database_url, storage_url=storage_url)
+    fresh = database_url is None and is_fresh(settings)
     with reachable(settings):
         service = open_service(settings)
+        if fresh:
+            note(f"A new installation was made in {settings.data_dir}.")
         try:
             yield service
         finally:
             service.database.dispose()
+
+
+def is_fresh(settings: ServiceSettings) -> bool:
+    """Whether the SQLite database that the settings name does not exist yet, so that opening it makes one."""
+    from sqlalchemy.engine import make_url
+
+    try:
+        url = make_url(settings.database_url)
+    except ValueError:  # what is wrong with it is told where it is opened
+        return False
+    named = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return named and not Path(str(url.database)).exists()
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _set_disabled(name: str, disabled: bool, as_json: bool, where: dict[str, Any
 @installation_options
 @_json
 def roles(name: str, roles: tuple[str, ...], as_json: bool, **where: Any) -> None:
-    """Give an account these roles instead of the ones it has."""
+    """Give an account these roles instead of the ones it has; its browser sessions end."""
     from steatoscope.service.storage.users import set_roles
 
     user = _change(name, "user.roles", where, lambda session, user: set_roles(session, user, roles), roles=list(roles))

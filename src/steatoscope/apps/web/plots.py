@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from flask_babel import format_date, format_decimal
+from flask_babel import format_date, format_decimal, gettext
 
 from steatoscope.pipeline.cohort_summary import Bin, Panel, Share
 from steatoscope.pipeline.modality_agreement import AgreementGroup
-from steatoscope.pipeline.timeline import Track
+from steatoscope.pipeline.timeline import Track, Visit
 from steatoscope.science.clinical.grades import LABELS, profile_for_scale, profile_named
 
 WIDTH: Final = 640.0
@@ -130,7 +130,7 @@ def track_points(track: Track) -> Points:
     marks = tuple(
         Mark(
             x(day), y(visit.value), y(visit.low), y(visit.high),
-            f"{format_date(visit.on)}: {shown(visit.value)} % ({shown(visit.low)}–{shown(visit.high)} %)",
+            f"{_day_of(visit)}: {shown(visit.value)} % ({shown(visit.low)}–{shown(visit.high)} %)",
             visit.study_id,
         )
         for day, visit in zip(days, visits, strict=True)
@@ -139,6 +139,10 @@ def track_points(track: Track) -> Points:
         Level(y(limit), name, "limit") for limit, name in zip(limits, LABELS[1:], strict=True) if limit <= ys[-1]
     )
     return Points(frame, marks, _joined(marks), levels)
+
+
+def _day_of(visit: Visit) -> str:
+    return f"{format_date(visit.on)} ({gettext('uploaded')})" if visit.uploaded else str(format_date(visit.on))
 
 
 def _day_ticks(days: Sequence[int]) -> list[tuple[float, str]]:

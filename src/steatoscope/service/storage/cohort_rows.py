@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from steatoscope.pipeline.cohort_summary import CohortRow
+from steatoscope.pipeline.cohort_summary import CohortRow, measuring_model
 from steatoscope.pipeline.timeline import Visit
 from steatoscope.service.storage.study_filter import (
     ERROR_CODE,
@@ -25,8 +25,6 @@ from steatoscope.service.storage.tables import Patient, Result, Study
 REFERENCE_PREFIX: Final = "healthy-reference-"
 _CONFIG: Final = Result.report[("provenance", "config")]
 _MAKER: Final = Result.report[("provenance", "config", "manufacturer")].as_string()
-_MODEL: Final = Result.report[("models", 0, "name")].as_string()
-_MODEL_VERSION: Final = Result.report[("models", 0, "version")].as_string()
 _MODELS: Final = Result.report["models"]
 _METHOD: Final = Result.report[("fat", "method")].as_string()
 _LEVEL: Final = Result.report[("fat", "interval", "level")].as_float()
@@ -39,8 +37,8 @@ def cohort_rows(session: Session, chosen: StudyFilter) -> list[CohortRow]:
     """All studies that fit, as rows of the dashboard; reference subjects are left out."""
     columns = (
         Study.id, Study.patient_id, study_day, Study.modality, Study.state, Result.scale, Result.fat_percent,
-        Result.grade, ERROR_CODE, _ERROR_TEXT, Patient.sex, Study.clinical, _MAKER, _MODEL, _MODEL_VERSION,
-        Result.simulated,
+        Result.grade, ERROR_CODE, _ERROR_TEXT, Patient.sex, Study.clinical, _MAKER, _MODELS, _METHOD,
+        Result.simulated, Study.created_at,
     )  # fmt: skip
     statement = joined(select(*columns)).where(*conditions(chosen), ~Patient.subject.startswith(REFERENCE_PREFIX))
     rows = session.execute(statement.order_by(Study.id)).all()
@@ -52,7 +50,7 @@ def cohort_rows(session: Session, chosen: StudyFilter) -> list[CohortRow]:
 
 
 def _cohort_row(row: Sequence[Any], failure: Mapping[str, Any] | None) -> CohortRow:
-    *head, code, text, sex, clinical, maker, model, version, simulated = row
+    *head, code, text, sex, clinical, maker, models, method, simulated, added = row
     failure = failure or {}
     facts: dict[str, Any] = {
         "code": code or failure.get("code"),
@@ -60,8 +58,9 @@ def _cohort_row(row: Sequence[Any], failure: Mapping[str, Any] | None) -> Cohort
         "sex": _sex(sex or (clinical or {}).get("sex")),
         "age_years": _number((clinical or {}).get("age_years")),
         "manufacturer": maker or None,
-        "model": f"{model} {version or ''}".strip() if model else None,
+        "model": measuring_model(models or (), method or ""),
         "simulated": bool(simulated),
+        "added": added,
     }
     return CohortRow(**dict(zip(_HEAD, head, strict=True)), **facts)
 
@@ -79,12 +78,15 @@ def visits_by_subject(session: Session, chosen: StudyFilter, *, references: bool
     columns = (
         Patient.subject, Study.id, study_day, Study.modality, Result.scale, _METHOD, Result.fat_percent,
         Result.fat_low, Result.fat_high, _LEVEL, Result.grade, _CONFIG, _MODELS, Result.simulated,
+        Study.acquired_on.is_(None), Study.created_at,
     )  # fmt: skip
     wanted = [*conditions(chosen), Result.fat_percent.is_not(None), Result.scale.is_not(None)]
     if not references:
         wanted.append(~Patient.subject.startswith(REFERENCE_PREFIX))
     found: dict[str, list[Visit]] = {}
-    for subject, *rest in session.execute(joined(select(*columns)).where(*wanted).order_by(study_day, Study.id)):
+    for subject, *rest in session.execute(
+        joined(select(*columns)).where(*wanted).order_by(study_day, Study.created_at, Study.id)
+    ):
         found.setdefault(subject, []).append(_visit(*rest))
     return found
 
@@ -92,6 +94,7 @@ def visits_by_subject(session: Session, chosen: StudyFilter, *, references: bool
 def _visit(
     study_id: str, on: date, modality: str, scale: str, method: str, value: float, low: float, high: float,
     level: float | None, grade: str | None, config: Any, models: Any, simulated: bool,
+    uploaded: bool, added: datetime,
 ) -> Visit:  # fmt: skip
     return Visit(
         study_id=study_id,
@@ -107,6 +110,8 @@ def _visit(
         scanner=scanner_of(config),
         models=tuple(f"{model['name']} {model['version']}" for model in models or ()),
         simulated=bool(simulated),
+        uploaded=bool(uploaded),
+        added=added,
     )
 
 

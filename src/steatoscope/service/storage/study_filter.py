@@ -138,7 +138,11 @@ def is_simulated(codes: Any) -> bool:
     return any(code.get("code") == SIMULATED_CODE for code in codes or ())
 
 
-def order_of(sort: str, down: bool) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-    """What to order by: a column of :data:`SORTS`, missing values last, then the study's id, so pages are stable."""
+def order_of(sort: str, down: bool) -> tuple[ColumnElement[Any], ...]:
+    """What to order by: a column of :data:`SORTS`, missing values last, then the study's id, so pages are stable.
+
+    Studies of one day stand in the order of their upload.
+    """
     column = _SORTS[sort].desc() if down else _SORTS[sort].asc()
-    return (column if sort in _ALWAYS_KNOWN else column.nulls_last()), Study.id.asc()
+    ties = (Study.created_at.desc() if down else Study.created_at.asc(),) if sort == "date" else ()
+    return (column if sort in _ALWAYS_KNOWN else column.nulls_last()), *ties, Study.id.asc()

@@ -125,13 +125,19 @@ def identity_is_kept(session: Session) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ExportedStudy:
-    """One study of a table: no identity, no file names. ``failure`` is the error code of its newest job."""
+    """One study of a table: no identity, no file names. ``failure`` is the error code of its newest job.
+
+    ``dated`` tells that ``day`` is the day of acquisition, else it is that of upload; ``kind`` is that of the result.
+    """
 
     study_id: str
     subject: str
     modality: str | None
     state: str
     day: date
+    dated: bool
+    version: int | None
+    kind: str | None
     report: dict[str, Any] | None
     failure: str | None
     review: str | None
@@ -144,7 +150,10 @@ def stream_studies(
     """All studies that fit, with their reports, a few hundred at a time: only their identifiers are held together."""
     order = order_of(sort, down)
     ids = session.scalars(joined_as_needed(select(Study.id), chosen, sort).where(*conditions(chosen)).order_by(*order))
-    columns = (Study.id, Patient.subject, Study.modality, Study.state, study_day, Result.report)
+    columns = (
+        Study.id, Patient.subject, Study.modality, Study.state, study_day, Study.acquired_on.is_not(None),
+        Result.version, Result.kind, Result.report,
+    )  # fmt: skip
     statement = joined(select(*columns, _failure(), *_review_columns()))
     for part in batched(ids.all(), at_once):
         rows = {row[0]: row for row in session.execute(statement.where(Study.id.in_(part)))}

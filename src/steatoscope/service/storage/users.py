@@ -101,11 +101,17 @@ def list_users(session: Session) -> list[User]:
 
 
 def set_roles(session: Session, user: User, roles: Iterable[str]) -> None:
-    """Give an account these roles instead. Raises ValueError as ``add_user``, and for the last administrator."""
+    """Give an account these roles instead and end its sessions where they differ: nobody goes on with old rights.
+
+    Raises ValueError as ``add_user``, and for the last administrator.
+    """
     fresh = checked_roles(roles)
     if ADMIN not in fresh:
         _keep_an_admin(session, user)
+    if fresh == list(user.roles):
+        return
     user.roles = fresh
+    end_all_sessions(session, user)
     session.flush()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 from sqlalchemy import select
@@ -65,10 +65,10 @@ def test_the_list_of_patients_pages_and_searches(bench: Bench) -> None:
 
 def test_two_studies_side_by_side(bench: Bench) -> None:
     first = add_study(bench, "A", "MR", 20.0, date(2026, 1, 1), measurements=[("r2star", 40.0, "1/s")])
-    second = add_study(bench, "A", "MR", 12.0, date(2026, 5, 1), measurements=[("r2star", 46.5, "1/s")])
+    second = add_study(bench, "A", "MR", 12.0, date(2026, 5, 1), measurements=[("r2star", 46.0, "1/s")])
     page = bench.client("viewer").get(f"/compare?left={first}&right={second}").text
     assert "-8.0 points" in page
-    assert "+6.5" in page
+    assert ">+6</td>" in page
     assert page.count("data-viewer") == 2
     assert _audited(bench, "study.compare") == [("viewer", "A")] * 2
 
@@ -165,3 +165,30 @@ def test_every_reason_of_agreement_is_known_to_translators() -> None:
 
     said = {*modality_agreement._COMPARABLE.values(), *modality_agreement._REASONS.values(), "none: one scale"}
     assert {words._args[0] for words in AGREEMENT} == said
+
+
+def test_days_of_upload_are_marked_and_one_day_has_no_direction(bench: Bench) -> None:
+    ids = [add_study(bench, "U-1", "MR", fat) for fat in (10.0, 20.0)]
+    with bench.service.database.writing() as session:
+        for hour, study_id in enumerate(ids, start=9):
+            study = session.get_one(Study, study_id)
+            study.acquired_on, study.created_at = None, datetime(2026, 1, 15, hour, tzinfo=UTC)
+    client = bench.client("viewer")
+    page = client.get(f"/patients/{_patient(bench, 'U-1')}").text
+    assert "two measurements of one day" in page
+    assert "worsened" not in page
+    assert page.count(">uploaded</span>") == 2
+    assert "marked as uploaded" in page
+    visits = client.get(f"/api/v1/patients/{_patient(bench, 'U-1')}/timeline").json["tracks"][0]["visits"]
+    assert [(visit["study_id"], visit["uploaded"]) for visit in visits] == [(one, True) for one in ids]
+    compared = client.get(f"/compare?left={ids[0]}&right={ids[1]}").text
+    assert compared.count("(uploaded)</a>") == 2
+    assert "two measurements of one day" in compared
+
+
+def test_values_side_by_side_have_the_same_digits(bench: Bench) -> None:
+    ids = [add_study(bench, "D-1", "CT", 5.0, day, measurements=[("liver_hu", value, "HU")])
+           for day, value in ((date(2026, 1, 1), 12.1), (date(2026, 2, 1), 65.384))]  # fmt: skip
+    page = bench.client("viewer").get(f"/compare?left={ids[0]}&right={ids[1]}").text
+    assert '<td class="numeric">65.4</td>' in page
+    assert "65.384" not in page

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from lists_kit import add_study, sample
 from service_kit import Bench
 from steatoscope.apps.web.worklist.table import NOTICE, column_names, dictionary, guarded
-from steatoscope.service.storage.tables import AuditEntry
+from steatoscope.service.storage.tables import AuditEntry, Result, Study
 
 
 def _table(bench: Bench, query: str = "") -> list[dict[str, str]]:
@@ -118,3 +118,19 @@ def test_the_cohort_takes_the_filters_of_the_list(bench: Bench) -> None:
     page = client.get("/cohort?modality=CT").text
     assert page.count("SIMULATED IMAGES") == 1
     assert "Fewer than 5 patients" in page
+
+
+def test_the_table_tells_upload_days_corrected_outlines_and_both_versions(bench: Bench) -> None:
+    add_study(bench, "DATED")
+    ids = {name: add_study(bench, name) for name in ("UNDATED", "CORRECTED")}
+    with bench.service.database.writing() as session:
+        session.get_one(Study, ids["UNDATED"]).acquired_on = None
+        corrected = session.get_one(Result, session.get_one(Study, ids["CORRECTED"]).current_result_id)
+        corrected.kind, corrected.version = "corrected", 3
+    rows = {row["subject"]: row for row in _table(bench)}
+    assert {name: row["month_of"] for name, row in rows.items()} == {
+        "DATED": "acquired", "UNDATED": "uploaded", "CORRECTED": "acquired",
+    }  # fmt: skip
+    told = [(rows[name]["result_version"], rows[name]["outline_corrected"]) for name in ("DATED", "CORRECTED")]
+    assert told == [("1", "no"), ("3", "yes")]
+    assert rows["CORRECTED"]["version"] == "0"

@@ -55,7 +55,6 @@ def give_roles(session: Session, user: User, roles: Sequence[str]) -> None:
     users.set_roles(session, user, roles)
     if before == list(user.roles):
         return
-    users.end_all_sessions(session, user)
     trail.note(session, "user.roles", "user", user.id, name=user.name, before=before, roles=list(user.roles))
 
 

@@ -16,14 +16,15 @@ from steatoscope.apps.web.problems import Problem
 from steatoscope.apps.web.trail import note
 from steatoscope.apps.web.worklist.table import NOTICE, guarded
 from steatoscope.pipeline.modality_agreement import AgreementGroup, agreement_groups
+from steatoscope.pipeline.timeline import Visit
 from steatoscope.service.access.rights import Right
 from steatoscope.service.storage.cohort_rows import visits_by_subject
 from steatoscope.service.storage.study_filter import StudyFilter
 
 _COLUMNS = (
-    "subject", "simulated", "days_apart", "x_modality", "x_scale", "x_fat_percent", "x_method", "x_study",
-    "y_modality", "y_scale", "y_fat_percent", "y_method", "y_study", "difference_points", "conversion", "obstacle",
-    "notice",
+    "subject", "simulated", "days_apart", "x_day_of", "y_day_of", "x_modality", "x_scale", "x_fat_percent", "x_method",
+    "x_study", "y_modality", "y_scale", "y_fat_percent", "y_method", "y_study", "difference_points", "conversion",
+    "obstacle", "notice",
 )  # fmt: skip
 
 
@@ -50,12 +51,17 @@ def table_of(groups: Sequence[AgreementGroup]) -> str:
             x, y = pair.x, pair.y
             gap = None if group.obstacle else x.value - y.value
             row = (
-                pair.subject, "yes" if group.simulated else "no", pair.days, x.modality, x.scale, x.value, x.method,
+                pair.subject, "yes" if group.simulated else "no", pair.days, _day_of(x), _day_of(y),
+                x.modality, x.scale, x.value, x.method,
                 x.study_id, y.modality, y.scale, y.value, y.method, y.study_id, gap, group.conversion, group.obstacle,
                 NOTICE,
             )  # fmt: skip
             writer.writerow([guarded(value) for value in row])
     return buffer.getvalue()
+
+
+def _day_of(visit: Visit) -> str:
+    return "uploaded" if visit.uploaded else "acquired"
 
 
 def register(api: APIBlueprint) -> None:

@@ -45,6 +45,7 @@ class Side:
     name: str
     modality: str | None
     day: Any
+    uploaded: bool
     state: str
     version: int | None
     report: dict[str, Any]
@@ -63,7 +64,7 @@ class Compared:
     right: Side | None
     comparison: Comparison | None
     visits: tuple[Visit | None, Visit | None]
-    choices: tuple[tuple[str, str, Any], ...]
+    choices: tuple[tuple[str, str, Any, bool], ...]
     missing: str = ""
     pending: str = ""
 
@@ -116,6 +117,7 @@ def _side(session: Session, study_id: str) -> Side:
         name=str((kept or {}).get("name") or ""),
         modality=study.modality,
         day=day,
+        uploaded=study.acquired_on is None,
         state=study.state,
         version=version,
         report=report,
@@ -129,12 +131,12 @@ def _visit(session: Session, side: Side) -> Visit | None:
     return next((visit for own in found.values() for visit in own), None)
 
 
-def _choices(session: Session, left: Side) -> tuple[tuple[str, str, Any], ...]:
-    """The patient's other measured studies as (id, modality, day), the newest first."""
+def _choices(session: Session, left: Side) -> tuple[tuple[str, str, Any, bool], ...]:
+    """The patient's other measured studies as (id, modality, day, whether that of upload), the newest first."""
     statement = (
-        select(Study.id, Study.modality, study_day)
+        select(Study.id, Study.modality, study_day, Study.acquired_on.is_(None))
         .where(Study.patient_id == left.patient_id, Study.id != left.study_id, Study.current_result_id.is_not(None))
-        .order_by(study_day.desc(), Study.id)
+        .order_by(study_day.desc(), Study.created_at.desc(), Study.id)
         .limit(_MOST_CHOICES)
     )
-    return tuple((row[0], row[1] or "", row[2]) for row in session.execute(statement))
+    return tuple((row[0], row[1] or "", row[2], bool(row[3])) for row in session.execute(statement))

@@ -63,6 +63,7 @@ class VisitItem(BaseModel):
 
     study_id: str
     on: date
+    uploaded: bool = Field(description="true where the images name no day, so that `on` is the day of upload")
     modality: str
     scale: str
     method: str

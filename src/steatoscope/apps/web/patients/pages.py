@@ -20,6 +20,7 @@ from steatoscope.apps.web.plots import differences, scatter, track_points
 from steatoscope.apps.web.problems import Problem
 from steatoscope.apps.web.worklist.query import of_page
 from steatoscope.service.access.rights import Right
+from steatoscope.service.report.formatting import number_text, unit_label
 from steatoscope.service.report.wording import MEASUREMENTS
 
 pages = Blueprint("patients", __name__)
@@ -57,6 +58,8 @@ def compare_page() -> ResponseReturnValue:
         fat_percent=FAT_PERCENT,
         names={**MEASUREMENTS, **words.FACTS},
         modalities=_MODALITIES,
+        number_text=number_text,
+        unit_label=unit_label,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Final
 
 from flask_babel import gettext, lazy_gettext
 
+from steatoscope.pipeline.timeline import SAME_DAY
+
 CAUTIONS: Final = {
     "modalities": lazy_gettext("The visits come from different modalities."),
     "scales": lazy_gettext(
@@ -18,6 +20,10 @@ CAUTIONS: Final = {
         "Not every scanner is known; they are taken to be the same. Another scanner or protocol can look like a change."
     ),
     "simulated": lazy_gettext("Some studies are simulated: they stand apart from real ones."),
+    "uploaded": lazy_gettext(
+        "Some images name no day of acquisition: they stand under the day of their upload, marked as uploaded."
+    ),
+    "same_day": lazy_gettext("Some visits are of the same day: between them there is a difference, but no trend."),
 }
 OBSTACLES: Final = {
     "patients": lazy_gettext("The studies belong to different subjects: no verdict on change is given."),
@@ -28,6 +34,7 @@ OBSTACLES: Final = {
 }
 HINDRANCES: Final = {
     "missing": lazy_gettext("only on one side"),
+    "neither": lazy_gettext("on neither side"),
     "unit": lazy_gettext("different units"),
     "modality": lazy_gettext("different modalities"),
     "scale": lazy_gettext("different scales"),
@@ -35,6 +42,7 @@ HINDRANCES: Final = {
 }
 VERDICTS: Final = {
     "no measurable change": lazy_gettext("no measurable change"),
+    SAME_DAY: lazy_gettext("two measurements of one day"),
     "improved": lazy_gettext("improved"),
     "improved, >= 30 % relative decline": lazy_gettext("improved, relative decline of 30 percent or more"),
     "worsened": lazy_gettext("worsened"),

@@ -16,6 +16,9 @@ _BEFORE: Final = (
     ("study", "", "Identifier of the study in this installation"),
     ("state", "", "queued, running, done, refused, failed or cancelled"),
     ("month", "", "Month of acquisition, or of upload where that is not known; the day is left out"),
+    ("month_of", "", "acquired, or uploaded where the images name no day: then the month says nothing of the scan"),
+    ("result_version", "", "Number of the newest result of the study; version is that of the software"),
+    ("outline_corrected", "", "yes where a person corrected the outline that the result was measured in"),
     ("simulated", "", "yes where the images are simulated: never mix with real ones"),
 )
 _AFTER: Final = (
@@ -53,6 +56,9 @@ def row_of(study: ExportedStudy) -> dict[str, Any]:
         "error_code": measured.get("error_code") or study.failure,
         "state": study.state,
         "month": study.day.strftime("%Y-%m"),
+        "month_of": "acquired" if study.dated else "uploaded",
+        "result_version": study.version,
+        "outline_corrected": None if study.kind is None else ("yes" if study.kind == "corrected" else "no"),
         "simulated": None if simulated is None else ("yes" if simulated else "no"),
         "review": study.review,
         "reviewed_grade": study.reviewed_grade,
