@@ -39,7 +39,10 @@ def notes(compared: Mapping[str, Mapping[str, Any]], encoders: Mapping[str, str]
         found.append(f"Random start, to show that they run and nothing else: {', '.join(random)}.")
     for row, one in compared.items():
         verdict = "beats" if one["beats_control"] else "does not beat"
-        found.append(f"{row} {verdict} the control within matched strata (paired bootstrap).")
+        words = (
+            "within matched strata (paired bootstrap)" if one["strata"] else "and cannot: no stratum is large enough"
+        )
+        found.append(f"{row} {verdict} the control {words}.")
     return tuple(found)
 
 
