@@ -11,12 +11,14 @@ from steatoscope.core.report import (
     LesionPart,
     MeasurementPart,
     QualityPart,
+    RegionPart,
     Report,
     SegmentationPart,
     SegmentPart,
 )
 from steatoscope.pipeline.ports import SECTOR_METHOD
 from steatoscope.service.report.content import present
+from steatoscope.service.report.discretion import Discretion
 from steatoscope.service.report.formatting import (
     clip,
     compact,
@@ -107,6 +109,24 @@ def test_paths_and_file_names_are_never_said() -> None:
         assert "IM0001" not in words
     assert "Smith" in PRIVATE_PATH
     assert "[file]" in _everything(ct_outcome().report)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        (".", "quality 0.87 of 1. Good.", "quality 0.87 of 1. Good."),
+        ("a", "a liver at a place", "a liver at a place"),
+        ("12", "12 of 120 kV", "12 of 120 kV"),
+        ("liver", "no liver in liver", "no liver in liver"),
+        ("1.png", "1.png and 11.png", "[file] and 11.png"),
+        ("Smith_John.dcm", "Smith_John.dcm is cut; Smith_John.dcm2 is not", "[file] is cut; Smith_John.dcm2 is not"),
+        ("x/Müller", "see x/Müller: Müller.", "see [file]: [file]."),
+        ("/data/Ann/4711123.dcm", "4711123.dcm", "[file]"),
+    ],
+)
+def test_only_whole_names_that_tell_something_are_hidden(path: str, text: str, said: str) -> None:
+    part = ct_outcome().report.inputs[0].model_copy(update={"path": path})
+    assert Discretion.of(ct_outcome().report.model_copy(update={"inputs": [part], "error": None}))(text) == said
 
 
 def test_absolute_paths_in_the_configuration_are_hidden() -> None:
@@ -276,3 +296,24 @@ def test_what_is_said_of_focal_lesions_follows_what_was_sought() -> None:
     assert "not assessed" in told[0]
     assert "none was marked" in told[1]
     assert "not classified" in told[2]
+
+
+def test_a_grade_that_is_not_the_most_probable_one_is_told() -> None:
+    report = us_outcome().report
+    assert report.grade is not None
+    odds = {"normal": 0.05, "mild": 0.11, "moderate": 0.35, "severe": 0.49}
+    odd = report.grade.model_copy(update={"label": "moderate", "probabilities": odds})
+    headline = present(report.model_copy(update={"grade": odd})).headline
+    assert headline is not None
+    assert headline.contradiction == "The value lies in moderate; the most probable grade is severe (49 %)."
+    agreed = odd.model_copy(update={"label": "severe"})
+    headline = present(report.model_copy(update={"grade": agreed})).headline
+    assert headline is not None
+    assert headline.contradiction == ""
+
+
+def test_the_score_of_focal_regions_on_ultrasound_is_explained() -> None:
+    region = RegionPart(kind="lesion", box=(1, 2, 30, 40, 0), score=0.31, size_px=900, detector="us-localiser 1.0.0")
+    notes = [table.note for table in present(us_outcome(regions=[region]).report).tables if table.title == "Regions"]
+    assert "18 % of normal" in notes[0]
+    assert all(table.note == "" for table in present(ct_outcome().report).tables if table.title == "Regions")

@@ -36,7 +36,10 @@ _TEXTS: Final = (
     "the model's patient estimate, mean over views", "unenhanced", "enhanced", "ok", "warn", "refused", "at or above",
     "below", "more than 99 of 100", "less than 1 of 100", "present", "absent", "or",
     "robust slope of grey against depth along the beams, common to all beams", "liver", "kidney", "mild", "moderate",
-    "normal", "severe",
+    "normal", "severe", "Check the marked places on the picture.",
+    "the liver place lies in the kidney outline", "the liver place lies outside the liver outline",
+    "the cortex place lies in the liver outline",
+    "It covers part of what was outlined as kidney: check it on the overlay.",
     "Inputs are told by their content hashes; file names are not printed, as they may name the patient.",
     "UK middle-aged general population, not healthy-only", "US middle-aged CT screening population, not healthy-only",
     "biopsy-normal patients of the model's training set (an obese surgical cohort)",
@@ -67,6 +70,9 @@ PATTERNS: Final = (
     "Grades kept by a set that holds the true one in {level} of cases: {grades}.",
     "This grade alone reaches {level} probability.",
     "Not certain: {grades} together reach {level} probability.",
+    "The value lies in {value}; the most probable grade is {grade} ({share}).",
+    "The hepatorenal index is unreliable: {reason}.",
+    "{method}; read at places that the outlines contradict",
     "Limits {limits} % on the {scale}; profile {profile} ({source}).",
     "Reference: {reference}",
     "profile {profile}, limits {limits} %",
@@ -114,7 +120,7 @@ def _vocabulary() -> Iterator[str]:
     for texts in wording.CONFOUNDERS.values():
         yield from texts
     yield from (wording.SIMULATED, wording.SECTOR, wording.NOT_MEASURED, wording.AS_ABOVE, wording.NO_LESIONS)
-    yield from (wording.SOUGHT_LESIONS, wording.MARKED_REGIONS)
+    yield from (wording.SOUGHT_LESIONS, wording.MARKED_REGIONS, wording.FOCAL_SCORE_US)
 
 
 @cache

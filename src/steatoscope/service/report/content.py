@@ -33,6 +33,7 @@ class Headline:
     grade_basis: str
     limits: tuple[tuple[str, str], ...]
     grade_certainty: str
+    contradiction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ def _headline(report: Report, say: Discretion) -> Headline | None:
         grade_basis=_grade_basis(grade, fat) if grade else "",
         limits=limit_rows(grade) if grade else (),
         grade_certainty=_grade_certainty(grade) if grade else "",
+        contradiction=_contradiction(grade) if grade else "",
     )
 
 
@@ -184,6 +186,15 @@ def _grade_certainty(grade: GradePart) -> str:
     if len(labels) == 1:
         return f"This grade alone reaches {share(grade.level)} probability."
     return f"Not certain: {' or '.join(labels)} together reach {share(grade.level)} probability."
+
+
+def _contradiction(grade: GradePart) -> str:
+    """Says so where the grade that holds the value is not the most probable one."""
+    likeliest = max(grade.probabilities, key=lambda label: grade.probabilities[label], default=grade.label)
+    if grade.probabilities.get(likeliest, 0.0) <= grade.probabilities.get(grade.label, 0.0):
+        return ""
+    value, other = wording.GRADES[grade.label].lower(), wording.GRADES[likeliest].lower()
+    return f"The value lies in {value}; the most probable grade is {other} ({share(grade.probabilities[likeliest])})."
 
 
 def _refusal(report: Report, say: Discretion) -> Refusal | None:

@@ -49,7 +49,7 @@ def render_pdf(outcome: Outcome, drawn: tuple[Chart, ...] | None = None) -> byte
     drawn = charts(outcome.report) if drawn is None else drawn
     pictures = [_panels(outcome, picture) for picture in outcome.pictures[:MOST_PICTURES]]
     left_out = len(outcome.pictures) - len(pictures)
-    return _build(content, _story(content, drawn, pictures, left_out))
+    return build_pdf(content, _story(content, drawn, pictures, left_out))
 
 
 def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
@@ -60,8 +60,8 @@ def _panels(outcome: Outcome, picture: Picture) -> PicturePanels:
     ]
 
 
-def _build(content: Content, story: list[Any]) -> bytes:
-    """Lay the story out; the count of pages is a form that every footer shows and the last block fills in."""
+def build_pdf(content: Content, story: list[Any]) -> bytes:
+    """Lay the story out as a PDF; the count of pages is a form that every footer shows and the last block fills in."""
     stream = io.BytesIO()
     document = SimpleDocTemplate(
         stream,

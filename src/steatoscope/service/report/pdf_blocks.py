@@ -60,7 +60,9 @@ def headline(part: Headline) -> list[Any]:
     look = styles()
     left = [text(part.scale, look.strong), text(part.value, look.value), text(part.interval, look.body)]
     left += [Spacer(0, 1 * mm), text(part.scale_note, look.note)]
-    right = [text("Steatosis grade", look.strong), text(part.grade, look.grade), text(part.grade_certainty, look.body)]
+    right = [text("Steatosis grade", look.strong), text(part.grade, look.grade)]
+    right += [text(part.contradiction, look.strong)] if part.contradiction else []
+    right.append(text(part.grade_certainty, look.body))
     right += [Spacer(0, 1 * mm), text(part.grade_basis, look.note)]
     card = _grid([[left, right]], [TEXT_WIDTH * 0.5] * 2, padding=8)
     card.setStyle(TableStyle([("BACKGROUND", (0, 0), (-1, -1), SOFT), ("BOX", (0, 0), (-1, -1), 0.6, LINE)]))

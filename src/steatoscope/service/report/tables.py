@@ -13,6 +13,7 @@ from steatoscope.service.report.discretion import Discretion
 from steatoscope.service.report.formatting import compact, fixed, interval_text, loose, quantity, share, signed, spoken
 
 MOST_ROWS: Final = 24
+FOCAL_DETECTOR: Final = "us-localiser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,9 @@ def _regions(report: Report, say: Discretion) -> Table:
         shares = ", ".join(f"{name} {share(p)}" for name, p in report.lesion.probabilities.items())
         rows.append(("Class of the focal region", report.lesion.label, "–", shares, "–"))
     head = ("Region", "Score", "Size", "Place", "Found by")
-    return Table("findings", "Regions", head, tuple(rows), (0.2, 0.12, 0.16, 0.3, 0.22))
+    focal = report.modality == "US" and any(part.detector.startswith(FOCAL_DETECTOR) for part in report.regions)
+    note = wording.FOCAL_SCORE_US if focal else ""
+    return Table("findings", "Regions", head, tuple(rows), (0.2, 0.12, 0.16, 0.3, 0.22), note=note)
 
 
 def _region(part: RegionPart, say: Discretion) -> tuple[str, ...]:

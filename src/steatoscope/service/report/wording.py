@@ -18,6 +18,11 @@ AS_ABOVE: Final = "as above"
 NO_LESIONS: Final = "Focal lesions are not assessed."
 SOUGHT_LESIONS: Final = "Focal regions were sought by a detector and none was marked: this excludes no lesion."
 MARKED_REGIONS: Final = "Marked focal regions are not classified; regions may be missed or marked wrongly."
+FOCAL_SCORE_US: Final = (
+    "The score of a focal region (0 to 1) orders the detector's marks; it is no probability of disease. Regions are "
+    "reported from 0.20 on; on labelled images 18 % of normal ones got a false mark (95 % interval 10 to 26 %), and "
+    "55 % of masses were found."
+)
 DETECTOR_MODELS: Final = ("us-localiser", "ct-localiser")
 
 MODALITIES: Final = MappingProxyType({"US": "Ultrasound", "CT": "Computed tomography", "MR": "Magnetic resonance"})

@@ -14,12 +14,15 @@ from PIL import Image
 from results_kit import add_file, small_ct, small_us
 from service_kit import Bench
 from steatoscope.apps.web.problems import Problem
+from steatoscope.apps.web.results import api_record
 from steatoscope.apps.web.results.masks import decode_runs, encode_runs
 from steatoscope.core.report import Report
 from steatoscope.pipeline.outcome import Outcome
+from steatoscope.service.report.pdf_addendum import Record
 from steatoscope.service.report.viewer_bundle import write_viewer
 from steatoscope.service.storage.base import new_id
-from steatoscope.service.storage.tables import AuditEntry, Correction, Job, Result, Review
+from steatoscope.service.storage.results import add_correction
+from steatoscope.service.storage.tables import AuditEntry, Correction, Job, Result, Review, User
 from steatoscope.service.storage.tables import Study as Row
 
 
@@ -203,6 +206,42 @@ def test_the_machines_own_grade_is_no_amendment(bench: Bench, analysed_ct: Path)
     page = clinician.get(f"/studies/{study}").get_data(as_text=True)
     assert '<option value="">' in page
     assert f'<option value="{own}"' not in page
+
+
+def test_the_record_tells_correction_sign_offs_and_a_newer_version(
+    bench: Bench, analysed_ct: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = bench.add_study(analysed_ct)
+    clinician, path = bench.client("clinician"), f"/api/v1/studies/{study}"
+    with bench.service.database.writing() as session:
+        first = session.query(Result).one()
+        job = Job(study_id=study, owner_id=bench.users["clinician"][0], kind="remeasure", state="done")
+        session.add(job)
+        session.flush()
+        second = Result(
+            id=new_id(), study_id=study, job_id=job.id, version=2, kind="corrected", report=first.report,
+            report_digest=first.report_digest, status="ok", grade=first.grade,
+        )  # fmt: skip
+        session.add(second)
+        session.flush()
+        session.get_one(Row, study).current_result_id = second.id
+        user = session.get_one(User, bench.users["clinician"][0])
+        add_correction(session, base=first, job=job, user=user, mask_sha256="a" * 64, mask_size=1, note="edge")
+    sent = {"version": 2, "decision": "amend", "grade": "severe", "comment": "first line\n" + "seen " * 700}
+    assert clinician.post(f"{path}/reviews", json=sent).status_code == 201
+    drawn: list[Record] = []
+    monkeypatch.setattr(api_record, "render_record", lambda report, record: drawn.append(record) or b"%PDF")
+    assert clinician.get(f"{path}/record.pdf").data == b"%PDF"
+    assert bench.client("viewer").get(f"{path}/record.pdf?version=1").status_code == 200
+    monkeypatch.undo()
+    new, old = drawn
+    assert (new.version, new.newest, new.kind, new.corrector, new.note) == (2, 2, "corrected", "clinician", "edge")
+    assert [(one.user, one.decision, one.grade) for one in new.sign_offs] == [("clinician", "amend", "severe")]
+    assert (old.version, old.newest, old.kind, old.corrector, old.sign_offs) == (1, 2, "machine", "", ())
+    answer = clinician.get(f"{path}/record.pdf")
+    assert (answer.status_code, answer.content_type, answer.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert clinician.get(f"{path}/record.pdf?version=3").status_code == 404
+    assert "record.pdf?version=2" in clinician.get(f"/studies/{study}").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ GET    /api/v1/studies/<study_id>/versions            VCR
 GET    /api/v1/studies/<study_id>/report              VCR
 GET    /api/v1/studies/<study_id>/report.html         VCR
 GET    /api/v1/studies/<study_id>/report.pdf          VCR
+GET    /api/v1/studies/<study_id>/record.pdf          VCR
 GET    /api/v1/studies/<study_id>/report.xlsx         VCR
 GET    /api/v1/studies/<study_id>/measurements.csv    VCR
 GET    /api/v1/studies/<study_id>/overlay.png         VCR

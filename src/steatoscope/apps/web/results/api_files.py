@@ -32,7 +32,7 @@ INSIDE = ("viewer.zip",)
 def get_report(path: StudyPath, query: VersionQuery) -> Response:
     """The report of the newest or of a named version; a refused study has one as well."""
     with service().database.writing() as session:
-        _, result = _opened(session, path.study_id, query.version, "report.read", REPORT)
+        _, result = opened(session, path.study_id, query.version, "report.read", REPORT)
     return tagged(json_answer(discreet(result.report)), result.report_digest)
 
 
@@ -68,7 +68,7 @@ def get_overlay(path: StudyPath, query: VersionQuery) -> Response:
 def get_files(path: StudyPath, query: VersionQuery) -> Response:
     """Names, sizes and hashes of what can be fetched."""
     with service().database.writing() as session:
-        _, result = _opened(session, path.study_id, query.version, "study.read", "")
+        _, result = opened(session, path.study_id, query.version, "study.read", "")
         found = FileList(study_id=path.study_id, version=result.version, files=files_of(session, result))
     return json_answer(found.model_dump(mode="json"))
 
@@ -89,8 +89,8 @@ def get_file(path: FilePath, query: VersionQuery) -> Response:
 def get_csv(path: StudyPath, query: VersionQuery) -> Response:
     """Headline and measurements, a row each, with intervals and units."""
     with service().database.writing() as session:
-        study, result = _opened(session, path.study_id, query.version, "report.download", "measurements.csv")
-        return content_answer(csv_bytes(study, result), _name(study, result, "measurements.csv"))
+        study, result = opened(session, path.study_id, query.version, "report.download", "measurements.csv")
+        return content_answer(csv_bytes(study, result), download_name(study, result, "measurements.csv"))
 
 
 @api.get("/studies/<study_id>/report.xlsx", summary="The report as a workbook", responses={
@@ -99,8 +99,8 @@ def get_csv(path: StudyPath, query: VersionQuery) -> Response:
 def get_xlsx(path: StudyPath, query: VersionQuery) -> Response:
     """Headline, measurements, quality and provenance as sheets."""
     with service().database.writing() as session:
-        study, result = _opened(session, path.study_id, query.version, "report.download", "report.xlsx")
-        return content_answer(xlsx_bytes(study, result), _name(study, result, "report.xlsx"))
+        study, result = opened(session, path.study_id, query.version, "report.download", "report.xlsx")
+        return content_answer(xlsx_bytes(study, result), download_name(study, result, "report.xlsx"))
 
 
 def files_of(session: Session, result: Result) -> list[FileAnswer]:
@@ -115,9 +115,9 @@ def files_of(session: Session, result: Result) -> list[FileAnswer]:
 
 def _stored(study_id: str, name: str, version: int | None) -> Response:
     with service().database.writing() as session:
-        study, result = _opened(session, study_id, version, "report.download", name)
+        study, result = opened(session, study_id, version, "report.download", name)
         file = the_file(session, result, name)
-        download = _name(study, result, name)
+        download = download_name(study, result, name)
     if name.endswith(".json"):
         with service().blobs.open(file.sha256) as stream:
             document = discreet(json.loads(stream.read()))
@@ -125,7 +125,7 @@ def _stored(study_id: str, name: str, version: int | None) -> Response:
     return stored_answer(file, download)
 
 
-def _opened(session: Session, study_id: str, version: int | None, action: str, name: str) -> tuple[Study, Result]:
+def opened(session: Session, study_id: str, version: int | None, action: str, name: str) -> tuple[Study, Result]:
     """The study and a version of its result, with an entry in the audit trail."""
     study = the_study(session, study_id)
     result = the_result(session, study, version)
@@ -133,7 +133,7 @@ def _opened(session: Session, study_id: str, version: int | None, action: str, n
     return study, result
 
 
-def _name(study: Study, result: Result, name: str) -> str:
+def download_name(study: Study, result: Result, name: str) -> str:
     """The name to save a file under: subject and version make it tell itself apart."""
     subject = "".join(
         mark if mark.isascii() and (mark.isalnum() or mark in "-_") else "-" for mark in study.patient.subject
