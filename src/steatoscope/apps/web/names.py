@@ -15,7 +15,7 @@ STATES: Final[Mapping[str, str]] = MappingProxyType(
         "running": "In analysis",
         "done": "Finished",
         "failed": "Failed",
-        "refused": "Measured, value refused",
+        "refused": "Refused",
         "cancelled": "Cancelled",
     }
 )

@@ -66,6 +66,7 @@ def _study_words(session: Session, study: Study) -> dict[str, Any]:
         "reviews": reviews_of(session, study),
         "neighbours": _neighbours(session, study),
         "result": None,
+        "measured": False,
     }
 
 
@@ -79,6 +80,7 @@ def _result_words(session: Session, study: Study, result: Result) -> dict[str, A
         "bars": contribution_bars(report),
         "cards": [model.card for model in report.models if model.card.endswith("card.md")],
         "files": files_of(session, result),
+        "measured": any(part.value is not None for part in report.measurements),
         "viewable": result_file(session, result, NAME) is not None,
         "newest": study.current_result_id == result.id,
         "may_sign": principal().may(Right.SIGN),

@@ -41,11 +41,20 @@ async function follow(id) {
       if (!answer.ok) continue;
       const now = await answer.json();
       notice?.querySelector("progress")?.setAttribute("value", now.progress);
+      if (now.state === "running") runs(document.getElementById("study-state"));
       if (ENDED.includes(now.state)) return void location.assign(location.pathname);
     } catch {
       // The server does not answer for the moment: ask again.
     }
   }
+}
+
+/** Say that the analysis no longer waits. */
+function runs(place) {
+  const badge = place?.querySelector(".badge");
+  if (!badge || !place.dataset.running) return;
+  badge.className = "badge badge-run";
+  badge.textContent = place.dataset.running;
 }
 
 function review(element) {

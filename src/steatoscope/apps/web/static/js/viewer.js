@@ -83,6 +83,7 @@ class Viewer {
     if (this.view.heat) this.view.heat = scene.heats.find((one) => one.key === this.view.heat.key) || null;
     this.#take(scene.images[0]);
     this.panel.build();
+    this.panel.stage.style.setProperty("--shape", String(scene.columns / (scene.rows * scene.aspect)));
   }
 
   #take(image) {
