@@ -139,3 +139,25 @@ def test_the_keyboard_reaches_a_study(bench: Bench, browser_page: BrowserPage) -
         page.keyboard.press("Enter")
         page.wait_for_url("**/patients/*")
         expect(page.get_by_role("heading", level=1)).to_have_text("Subject S-1")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_longest_subject_code_widens_no_page_and_no_column(
+    bench: Bench, browser_page: BrowserPage, width: int
+) -> None:
+    code = "X" * 80
+    study = add_study(bench, code, "CT", 10.0, date(2026, 1, 1))
+    other = add_study(bench, code, "MR", 12.0, date(2026, 2, 1))
+    bench.add_user("all", "clinician", "researcher", "admin")
+    patient = _patient_page(bench, code)
+    pages = ["/", "/studies", patient, f"/studies/{study}", f"/studies/{study}/status", "/agreement"]
+    pages += [f"/compare?left={study}&right={other}", f"/admin{patient}", "/admin/audit"]
+    cells = "code => [...document.querySelectorAll('td, th')].filter(c => c.textContent.includes(code))"
+    with browser_page(bench, "all", viewport={"width": width, "height": 800}, locale="en") as page:
+        for address in pages:
+            page.goto(address)
+            check_width(page)
+            widest = page.evaluate(
+                f"{cells}.map(cell => cell.clientWidth)".replace("code =>", "code => (", 1) + ")", code
+            )
+            assert all(found <= 600 for found in widest), (address, widest)
