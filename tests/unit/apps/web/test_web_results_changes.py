@@ -269,3 +269,30 @@ def test_only_clinicians_sign(bench: Bench, analysed_ct: Path) -> None:
     for role, status in (("viewer", 403), ("researcher", 403), ("admin", 403), (None, 401), ("clinician", 201)):
         assert bench.client(role).post(path, json=review).status_code == status
     assert bench.client("clinician").post(path, json={**review, "version": 2}).status_code == 404
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_a_refused_state_says_measured_only_where_something_was(
+    bench: Bench, analysed_ct: Path, measured: bool
+) -> None:
+    study = bench.add_study(analysed_ct)
+    with bench.service.database.writing() as session:
+        session.get_one(Row, study).state = "refused"
+        result = session.query(Result).one()
+        values = result.report["measurements"] if measured else []
+        result.report = {**result.report, "measurements": values, "fat": None, "grade": None}
+    page = bench.client("viewer").get(f"/studies/{study}").get_data(as_text=True)
+    assert ("Measured, value refused" in page) == measured
+    assert (">Refused<" in page) != measured
+
+
+def test_a_study_that_is_measured_again_shows_the_state_of_its_job(bench: Bench, analysed_ct: Path) -> None:
+    study = bench.add_study(analysed_ct)
+    with bench.service.database.writing() as session:
+        session.get_one(Row, study).state = "queued"
+        job = Job(study_id=study, owner_id=bench.users["clinician"][0], kind="remeasure", state="running")
+        session.add(job)
+    page = bench.client("viewer").get(f"/studies/{study}").get_data(as_text=True)
+    state = page[page.index('id="study-state"') :].partition("</dd>")[0]
+    assert "badge-run" in state
+    assert ">In analysis<" in state
