@@ -81,7 +81,7 @@ def test_a_picture_is_padded_to_a_square_before_it_is_scaled() -> None:
     assert found.mask.sum() == mask.sum()
 
 
-def test_heads_answer_as_the_whole_architecture_and_learn_discs() -> None:
+def test_heads_answer_as_the_whole_architecture() -> None:
     import torch
 
     from steatoscope.learning.training.r5_fit import answer, fit_heads, map_bank
@@ -89,7 +89,7 @@ def test_heads_answer_as_the_whole_architecture_and_learn_discs() -> None:
 
     data = _discs()
     bank = map_bank(data, "mobilenet-anomaly", "random", side=64, copies=1)
-    heads = fit_heads(bank, np.arange(9), steps=30, seed=0)
+    heads = fit_heads(bank, np.arange(9), steps=5, seed=0)
     network = whole_network("mobilenet-anomaly", bank, heads)
     found = answer(heads, bank, [9, 10, 11])
     pictures = np.stack([encoder_input(data.draw(row, 0).grey) for row in (9, 10, 11)])
@@ -163,3 +163,18 @@ def test_wrong_words_are_named(tmp_path: Path) -> None:
     assert encoders_of("full", "mobilenet-anomaly=a.pt")["mobilenet-anomaly"] == "a.pt"
     assert set(encoders_of("small", None)) == set(ARCHITECTURES)
     assert encoders_of("small", None)["vgg16-anomaly"] == "random"
+
+
+@pytest.mark.realdata
+def test_real_frames_are_cut_to_their_sector_and_grouped(data_dir: Path) -> None:
+    from steatoscope.learning.training.r5_aul import aul_pictures
+
+    data = aul_pictures(data_dir / "us" / "aul", side=96, seed=0, most=2)
+    assert sorted(set(data.labels.tolist())) == [0, 1, 2]
+    assert data.control is not None
+    assert np.isfinite(data.control(0)).all()
+    for row, label in enumerate(data.labels):
+        first, copy = data.draw(row, 0), data.draw(row, 1)
+        assert bool(first.mask.any()) == (label > 0)
+        assert not first.grey[~first.tissue].any()
+        assert not np.array_equal(first.grey, copy.grey)
