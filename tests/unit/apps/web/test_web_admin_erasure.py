@@ -8,10 +8,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from web_accounts import audit_rows, csrf_of, sign_in
 
+from lists_kit import add_study
 from service_kit import Bench
-from steatoscope.service.storage.tables import Job, Patient, Study
+from steatoscope.service.storage.tables import AuditEntry, Job, Patient, Study
 
 
 @pytest.fixture
@@ -73,3 +75,19 @@ def test_the_pages_find_export_and_erase(bench: Bench, patient_id: str) -> None:
     assert client.post(f"{found}/erase", data={"subject": "s-2", "csrf_token": token}).status_code == 409
     assert client.post(f"{found}/erase", data={"subject": "S-1", "csrf_token": token}).status_code == 302
     assert client.get(found).status_code == 404
+
+
+def test_an_administrator_finds_the_id_by_the_code_and_sees_no_value(bench: Bench) -> None:
+    add_study(bench, "P-7", "MR", 12.5)
+    admin = bench.client("admin")
+    answer = admin.get("/api/v1/erasable-patients?subject=P-7").json
+    (found,) = answer["patients"]
+    assert (found["subject"], found["studies"], found["results"], found["identity"]) == ("P-7", 1, 1, False)
+    assert "12.5" not in str(answer)
+    assert admin.get("/api/v1/erasable-patients?subject=p-8").json == {"patients": []}
+    assert admin.get("/api/v1/erasable-patients").status_code == 422
+    with bench.service.database.reading() as session:
+        looks = session.scalars(select(AuditEntry).where(AuditEntry.action == "patient.find")).all()
+        assert [(entry.actor, entry.subject) for entry in looks] == [("admin", "P-7"), ("admin", "p-8")]
+    erased = admin.delete(f"/api/v1/patients/{found['id']}", json={"subject": "P-7"})
+    assert erased.json["erased"]["studies"] == 1

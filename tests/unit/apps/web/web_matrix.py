@@ -124,6 +124,7 @@ GET    /api/v1/models/<name>                          A
 GET    /api/v1/model-roles/<role>/history             A
 POST   /api/v1/model-roles/<role>/activate            A
 POST   /api/v1/model-roles/<role>/roll-back           A
+GET    /api/v1/erasable-patients                      A
 DELETE /api/v1/patients/<patient_id>                  A
 GET    /api/v1/patients/<patient_id>/export           A
 GET    /api/v1/settings                               A

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from flask import Response, flash, jsonify, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -43,6 +45,30 @@ class ErasureDocument(BaseModel):
     """How much was erased."""
 
     erased: dict[str, int]
+
+
+class ErasableQuery(BaseModel):
+    """Whose id is sought."""
+
+    model_config = ConfigDict(extra="ignore")
+    subject: str = Field(min_length=1, max_length=80, description="Subject code, exactly")
+
+
+class ErasablePatient(BaseModel):
+    """What is kept of a patient, in numbers; no clinical value."""
+
+    id: str
+    subject: str
+    created_at: datetime
+    identity: bool = Field(description="whether name, number or day of birth are kept")
+    studies: int
+    results: int
+
+
+class ErasableList(BaseModel):
+    """The patient with this code, or nobody."""
+
+    patients: list[ErasablePatient]
 
 
 class Sent:
@@ -105,6 +131,33 @@ def erase(session: Session, patient_id: str, confirmed: str) -> dict[str, int]:
     return counts
 
 
+def counted(session: Session, row: Patient) -> dict[str, Any]:
+    """A patient as an administrator sees it: how much is kept, and nothing of what was measured."""
+    mine = select(Study.id).where(Study.patient_id == row.id)
+    results = select(func.count()).select_from(Result).where(Result.study_id.in_(mine))
+    return {
+        "id": row.id,
+        "subject": row.subject,
+        "created_at": row.created_at,
+        "identity": row.identity is not None,
+        "studies": session.scalar(select(func.count()).select_from(mine.subquery())) or 0,
+        "results": session.scalar(results) or 0,
+    }
+
+
+@api.get("/erasable-patients", summary="Find a patient to export or erase", responses={200: ErasableList})
+@allow(Right.ERASE)
+def find_erasable(query: ErasableQuery) -> Response:
+    """The id of the patient with a subject code, and how much is kept; the list is empty where there is none."""
+    with service().database.writing() as session:
+        patient = patient_named(session, query.subject.strip())
+        rows = [] if patient is None else [counted(session, patient)]
+        trail.note(
+            session, "patient.find", "patient", patient.id if patient else "", subject=query.subject, found=len(rows)
+        )
+    return jsonify(ErasableList.model_validate({"patients": rows}).model_dump(mode="json"))
+
+
 @api.get(
     "/patients/<patient_id>/export",
     summary="All that is kept of a patient",
@@ -146,13 +199,7 @@ def patient(patient_id: str) -> Response:
 
 def _page(patient_id: str, *, status: int = 200, error: str = "") -> Response:
     with service().database.reading() as session:
-        row = found(session, patient_id)
-        shown: dict[str, Any] = {"subject": row.subject, "id": row.id, "created_at": row.created_at}
-        mine = select(Study.id).where(Study.patient_id == patient_id)
-        shown["studies"] = session.scalar(select(func.count()).select_from(mine.subquery())) or 0
-        counted = select(func.count()).select_from(Result).where(Result.study_id.in_(mine))
-        shown["results"] = session.scalar(counted) or 0
-        shown["identity"] = row.identity is not None
+        shown = counted(session, found(session, patient_id))
     return make_response(render_template("admin/patient.html", patient=shown, error=error), status)
 
 
@@ -174,7 +221,7 @@ def erase_patient_page(patient_id: str) -> Response:
         if problem.status != 409:
             raise
         return _page(patient_id, status=409, error=_("The subject code does not fit this patient."))
-    flash(
-        _("Erased: %(studies)s studies with %(files)s files.", studies=counts["studies"], files=counts["files"]), "ok"
-    )
+    studies = ngettext("%(num)s study", "%(num)s studies", counts["studies"])
+    files = ngettext("%(num)s file", "%(num)s files", counts["files"])
+    flash(_("Erased: %(studies)s, %(files)s.", studies=studies, files=files), "ok")
     return make_response(redirect(url_for("admin.patients")))
