@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from steatoscope.core.errors import SteatoscopeError
 
 TWIN_TOLERANCE = 0.05
+_MOST_NAMED = 5
+_MOST_LETTERS = 40
 _FLAGS = {"diabetes", "metabolic_syndrome"}
 _TWINS = {
     "triglycerides_mmol_l": ("triglycerides_mg_dl", 88.57),
@@ -56,6 +59,8 @@ class ClinicalInput(BaseModel):
 def parse_clinical(document: Mapping[str, Any], *, path: str | None = None) -> ClinicalInput:
     """Check a clinical JSON object; raises E_FORMAT with the offending keys where it does not fit."""
     values = dict(document)
+    if unknown := sorted(set(values) - {*ClinicalInput.model_fields, *_TWINS}):
+        raise _unfit("; ".join(map(_unknown, unknown[:_MOST_NAMED])), path)
     flags = {name for name in values if isinstance(values[name], bool)} - _FLAGS
     if flags:
         raise _unfit(f"{', '.join(sorted(flags))}: a number is needed, not true or false", path)
@@ -71,6 +76,14 @@ def parse_clinical(document: Mapping[str, Any], *, path: str | None = None) -> C
     except ValidationError as fault:
         words = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
         raise _unfit(words, path) from fault
+
+
+def _unknown(name: str) -> str:
+    known = [*ClinicalInput.model_fields, *_TWINS]
+    near = [one for one in known if len(name) > 1 and one.startswith(f"{name.lower()}_")]
+    near += [one for one in get_close_matches(name.lower(), known, n=3) if one not in near]
+    words = f"{name[:_MOST_LETTERS]}: not a known name; "
+    return words + (f"meant is perhaps {' or '.join(near)}" if near else f"known are {', '.join(known)}")
 
 
 def _unfit(words: str, path: str | None) -> SteatoscopeError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -176,8 +177,8 @@ def test_one_file_is_given_by_name_and_many_as_their_folder(work: Work, frame: P
     found, _ = inputs(work, work.add({"a.png": frame}))
     assert found.paths == (Path("a.png"),)
     found, files = inputs(work, work.add({"a.png": frame, "series/b.png": frame}))
-    assert found.paths == (Path(),)
-    assert files == {"a.png", "series/b.png"}
+    assert found.paths == (Path("images"),)
+    assert files == {"images/a.png", "images/series/b.png"}
 
 
 def test_views_are_folders_of_their_own(work: Work, frame: Path) -> None:
@@ -188,6 +189,24 @@ def test_views_are_folders_of_their_own(work: Work, frame: Path) -> None:
     assert files == {"AR/a.png", "HR/b.png", "HR/c.png"}
     found, files = inputs(work, work.add({"a.png": frame, "b.png": frame}, views={"a.png": "AR"}))
     assert (found.paths, dict(found.options.views)) == ((Path("images/b.png"),), {"AR": Path("AR/a.png")})
+
+
+def test_a_report_of_several_files_keeps_its_full_stops(work: Work, frame: Path) -> None:
+    from steatoscope.core.report import Report
+    from steatoscope.service.report.content import present
+
+    finished = work.run(work.add({"a.png": frame, "b.png": frame}))
+    assert finished is not None
+    assert finished.report is not None
+    assert finished.report["inputs"][0]["path"] == "images"
+    words = repr(present(Report.model_validate(finished.report)))
+    assert "[file]" not in words
+    assert re.search(r"\d\.\d", words)
+
+
+def test_a_folder_of_the_upload_gives_its_name(work: Work, frame: Path) -> None:
+    found, _ = inputs(work, work.add({"liver 7/a.png": frame, "liver 7/x/b.png": frame}))
+    assert found.paths == (Path("liver 7"),)
 
 
 def test_names_of_views_in_any_writing() -> None:

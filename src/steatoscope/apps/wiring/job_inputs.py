@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from steatoscope.service.jobs.port import Claim
 from steatoscope.service.storage.blobs import BlobStore
 from steatoscope.service.storage.tables import Patient, Result, StoredFile, Study
 
-_UNNAMED = "images"  # folder of files without a view, where others have one
+_UNNAMED = "images"  # folder of several files without a view, unless their sender named one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,10 @@ def gather_inputs(service: Service, claim: Claim, images: Path, masks: Path) -> 
         default_profile = preferences(session, service.settings).default_profile
     views: dict[str, list[Path]] = {}
     plain: list[Path] = []
+    folder = _folder_of([name for name, _, view in files if not (view or named.get(name))], apart=len(files))
     for name, sha256, view in files:
         label = view or named.get(name)
-        place = PurePosixPath(label or (_UNNAMED if named or any(file[2] for file in files) else "."), name)
+        place = PurePosixPath(label or folder.place, name)
         _fetch(service.blobs, sha256, images / place)
         (plain if label is None else views.setdefault(label, [])).append(Path(place))
     options = AnalyseOptions(
@@ -60,8 +61,7 @@ def gather_inputs(service: Service, claim: Claim, images: Path, masks: Path) -> 
         liver_mask=_mask(service.blobs, choices, masks),
         clinical=clinical,
     )
-    folder = Path(_UNNAMED) if views else Path()
-    return JobInputs((_one(plain, folder),) if plain else (), options)
+    return JobInputs((_one(plain, folder.input),) if plain else (), options)
 
 
 def view_names(views: Mapping[str, Any], files: list[StoredFile]) -> dict[str, str]:
@@ -75,6 +75,21 @@ def view_names(views: Mapping[str, Any], files: list[StoredFile]) -> dict[str, s
             listed = [value] if isinstance(value, str) else list(value or ())
             found.update({name: key for name in listed if name in names})
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """Where files without a view are put, and the folder that is analysed."""
+
+    place: Path
+    input: Path
+
+
+def _folder_of(names: Sequence[str], *, apart: int) -> _Folder:
+    """The upload's own folder, where all of the ``apart`` files lie in one; else a folder made for them."""
+    tops = {PurePosixPath(name).parts[0] for name in names}
+    own = len(names) == apart and len(tops) == 1
+    return _Folder(Path(), Path(*tops)) if own else _Folder(Path(_UNNAMED), Path(_UNNAMED))
 
 
 def _one(paths: list[Path], folder: Path) -> Path:

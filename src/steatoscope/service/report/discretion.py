@@ -10,7 +10,10 @@ from typing import Final
 from steatoscope.core.report import Report
 from steatoscope.service.report.formatting import clip, singular
 
+_SHORTEST_PATH: Final = 3
 _SHORTEST_NAME: Final = 5
+_SHORTEST_NUMBER: Final = 5
+_OWN_WORDS: Final = frozenset({"ultrasound", "dicom", "nifti", "dixon", "pdff", "mri", "liver", "spleen", "images"})
 _ABSOLUTE: Final = re.compile(r"(?<![\w/])(?:/[^\s/'\",;:]+){2,}/?|\b[A-Za-z]:\\[^\s'\",;]+")
 
 
@@ -32,15 +35,19 @@ class Discretion:
     def __call__(self, text: str) -> str:
         """The text on one line, clipped, with file names and absolute paths replaced by ``[file]``."""
         for name in self.hidden:
-            text = text.replace(name, "[file]")
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "[file]", text)
         text = text.replace(">=", "≥").replace("<=", "≤")
         return singular(clip(_ABSOLUTE.sub("[file]", text)))
 
 
 def _names(path: str) -> set[str]:
     last = {PurePosixPath(path).name, PureWindowsPath(path).name}
-    return {path, *(name for name in last if len(name) >= _SHORTEST_NAME and not _common_word(name))} - {""}
+    names = {path, *(name for name in last if len(name) >= _SHORTEST_NAME)}
+    return {name for name in names if _tells(name)}
 
 
-def _common_word(name: str) -> bool:
-    return name.isalpha() and name.islower()
+def _tells(name: str) -> bool:
+    """Whether a name could tell who somebody is; hiding ".", "12" or "liver" would only garble the report."""
+    if len(name) < _SHORTEST_PATH or name.casefold() in _OWN_WORDS or (name.isalpha() and name.islower()):
+        return False
+    return any(map(str.isalpha, name)) or sum(map(str.isdigit, name)) >= _SHORTEST_NUMBER
