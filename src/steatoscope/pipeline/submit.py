@@ -95,7 +95,12 @@ def prepare(staged: Sequence[Staged], rules: Rules, stack: ExitStack) -> Submiss
     E_SIZE, E_NAN with the file's name as path.
     """
     if not staged:
-        raise SteatoscopeError("E_EMPTY", cause="No files were sent.")
+        raise SteatoscopeError(
+            "E_EMPTY",
+            message="There are no files.",
+            cause="No files were sent.",
+            remedy="Choose at least one file and send again.",
+        )
     found = _Sorted()
     for number, (original, file, named) in enumerate(_named(staged, rules, stack)):
         found.given.setdefault(original, file.name)

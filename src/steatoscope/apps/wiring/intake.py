@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from steatoscope.apps.wiring.intake_views import views_of_files
@@ -23,6 +24,7 @@ from steatoscope.service.storage.patients import patient_for
 from steatoscope.service.storage.studies import NewFile, add_study, content_digest, same_content
 from steatoscope.service.storage.tables import Job, Patient, Series, Study
 
+_RANDOM: Final = re.compile(r"P-[0-9a-f]{10}")
 Note = Callable[[Session, Study, bool], None]
 
 
@@ -41,13 +43,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The study and its newest job; ``duplicate`` where it was there already, ``duplicate_of`` names an equal one."""
+    """The study and its newest job; ``duplicate`` where it was there already, ``duplicate_of`` names an equal one.
+
+    ``similar_subject`` is the code of another patient that differs from the stated one in capital letters only.
+    """
 
     study_id: str
     job_id: str
     subject: str
     duplicate: bool = False
     duplicate_of: str | None = None
+    similar_subject: str | None = None
     left_out: tuple[LeftOut, ...] = ()
 
 
@@ -65,8 +71,9 @@ def take_in(service: Service, staged: Sequence[Staged], order: Order, note: Note
     """Judge, clean and store the files and queue the analysis; ``note`` records it in the same transaction.
 
     Files of the same content for the same subject, views, values and options are the study that is there already,
-    unless ``order.force``. Raises SteatoscopeError where the files are no readable scan (nothing is kept then),
-    ValueError for views or subjects that do not fit.
+    unless ``order.force``. Where nobody says whose they are, only the sender's own studies count as the same.
+    Raises SteatoscopeError where the files are no readable scan (nothing is kept then), ValueError for views or
+    subjects that do not fit.
     """
     with ExitStack() as stack:
         work = tempfile.TemporaryDirectory(prefix="intake-", dir=service.settings.inbox, ignore_cleanup_errors=True)
@@ -100,31 +107,42 @@ def _stored(service: Service, made: Submission, views: Mapping[str, str]) -> lis
 def _enter(
     session: Session, service: Service, made: Submission, files: Sequence[NewFile], order: Order, note: Note
 ) -> Taken:
+    similar = similar_subject(session, order.subject)
     equal = _equal_studies(session, service, made, files, order)
     if equal and not order.force and (known := _same_order(equal, order)) is not None:
         job = _newest_job(session, known)
         if job is not None:
             note(session, known, True)
-            return Taken(known.id, job.id, known.patient.subject, duplicate=True, duplicate_of=known.id)
+            return Taken(known.id, job.id, known.patient.subject, True, known.id, similar)
     study = _new_study(session, service, made, files, order)
     job = add_job(session, study, owner_id=order.owner_id, max_attempts=service.settings.most_attempts)
     note(session, study, False)
-    return Taken(study.id, job.id, study.patient.subject, duplicate_of=equal[0].id if equal else None)
+    return Taken(study.id, job.id, study.patient.subject, False, equal[0].id if equal else None, similar)
+
+
+def similar_subject(session: Session, subject: str | None) -> str | None:
+    """The code of a patient that differs from ``subject`` in capital letters only; None where there is none."""
+    if not subject:
+        return None
+    query = select(Patient.subject).where(func.lower(Patient.subject) == func.lower(subject))
+    return session.scalars(query.where(Patient.subject != subject).order_by(Patient.subject).limit(1)).first()
 
 
 def _equal_studies(
     session: Session, service: Service, made: Submission, files: Sequence[NewFile], order: Order
 ) -> list[Study]:
-    """Studies of the same content that may be of the same patient: a stated subject, or the header's, must agree."""
+    """Studies of the same content of the same patient: a stated subject, or the header's, must agree.
+
+    Where neither is there, they are the sender's own ones under a random code.
+    """
     subject = order.subject or _header_subject(service, made)
     number = None if order.subject else made.person.patient_id
     key = identity_key_of(service.secret, number) if number else None
     found = same_content(session, content_digest(file.sha256 for file in files))
-    return [
-        study
-        for study in found
-        if subject is None or study.patient.subject == subject or (key and study.patient.identity_key == key)
-    ]
+    if subject is None:
+        own = [study for study in found if study.owner_id == order.owner_id]
+        return [study for study in own if _RANDOM.fullmatch(study.patient.subject)]
+    return [study for study in found if study.patient.subject == subject or (key and study.patient.identity_key == key)]
 
 
 def _header_subject(service: Service, made: Submission) -> str | None:

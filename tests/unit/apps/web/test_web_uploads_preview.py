@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from service_kit import Bench, make_bench
-from upload_kit import HTML, ct_slice, part, png
+from upload_kit import HTML, ct_slice, part, png, zipped
 
 
 def preview(bench: Bench, *files: tuple[str, bytes], role: str = "clinician", **fields: Any) -> Any:
@@ -138,3 +138,56 @@ def test_every_clinical_value_has_a_field() -> None:
 
     names = {field.name for _, fields in clinical_groups() for field in fields}
     assert names == set(ClinicalInput.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (ct_slice()[:3000], "E_TRUNCATED"),
+        (png()[:9000], "E_TRUNCATED"),
+        (zipped({}), "E_EMPTY"),
+        (zipped({"a.png": png()})[:-60], "E_TRUNCATED"),
+        (zipped({"a.txt": b"x", "b.html": HTML}), "E_FORMAT"),
+        (zipped({"a.png": png()[:9000]}), "E_TRUNCATED"),
+        (zipped({"a.png": png(), "b.txt": b"x"}), None),
+        (ct_slice(), None),
+    ],
+)
+def test_a_file_that_is_here_whole_is_judged_as_the_upload_does(bench: Bench, content: bytes, code: Any) -> None:
+    found = preview(bench, ("a", content), sizes=json.dumps([len(content)])).json["files"][0]
+    assert found["refused"] is (code is not None), found
+    if code is not None:
+        assert code in [one["code"] for one in found["remarks"]]
+    data = {"files": [part("a", content)]}
+    sent = bench.client("clinician").post("/api/v1/studies", data=data, content_type="multipart/form-data")
+    assert sent.status_code == (202 if code is None else 422)
+    assert list(bench.service.settings.inbox.iterdir()) == []
+
+
+def test_the_start_of_a_larger_file_is_not_called_cut(bench: Bench) -> None:
+    whole = ct_slice()
+    found = preview(bench, ("a.dcm", whole[:3000]), sizes=json.dumps([len(whole)])).json["files"][0]
+    assert found["refused"] is False
+
+
+def test_a_zip_is_said_to_be_opened_later(bench: Bench) -> None:
+    content = zipped({"a.dcm": ct_slice()})
+    words = preview(bench, ("a.zip", content), sizes=json.dumps([len(content)])).json["patient"]["words"]
+    assert "when the zip has been opened" in words
+    assert "name no patient" not in words
+
+
+def test_the_page_takes_a_subject(bench: Bench) -> None:
+    client = bench.client("clinician")
+    page = client.get("/upload?subject=S-7%22%3E&force=1").text
+    assert 'value="S-7&#34;&gt;"' in page
+    assert 'type="checkbox" checked' in page
+    assert client.get(f"/upload?subject={'x' * 81}").status_code == 422
+    assert 'value=""' in client.get("/upload").text
+
+
+def test_a_code_in_other_letters_is_told_before_sending(bench: Bench) -> None:
+    data = {"files": [part("a", png())], "subject": "FU"}
+    bench.client("clinician").post("/api/v1/studies", data=data, content_type="multipart/form-data")
+    assert preview(bench, ("a", png()), subject="fu").json["similar_subject"] == "FU"
+    assert "similar_subject" not in preview(bench, ("a", png()), subject="FU").json

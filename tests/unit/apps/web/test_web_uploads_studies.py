@@ -196,3 +196,40 @@ def test_a_subject_of_digits_stays_text(bench: Bench) -> None:
 @pytest.mark.parametrize(("role", "status"), [("viewer", 403), ("admin", 403), ("researcher", 202), (None, 401)])
 def test_rights(bench: Bench, role: Any, status: int) -> None:
     assert send(bench, ("a.png", png()), role=role).status_code == status
+
+
+def test_nobodys_files_are_never_somebody_elses_study(bench: Bench) -> None:
+    named = send(bench, ("a.png", png()), subject="S-1").json
+    first = send(bench, ("a.png", png())).json
+    assert first["study_id"] != named["study_id"]
+    assert (first["duplicate"], first.get("duplicate_of")) == (False, None)
+    assert send(bench, ("b.png", png())).json["study_id"] == first["study_id"]
+    other = send(bench, ("a.png", png()), role="researcher").json
+    assert (other["duplicate"], other["subject"] == first["subject"]) == (False, False)
+
+
+def test_a_code_in_other_letters_is_told(bench: Bench) -> None:
+    assert "similar_subject" not in send(bench, ("a.png", png()), subject="FU").json
+    assert "similar_subject" not in send(bench, ("a.png", png(1)), subject="FU").json
+    assert send(bench, ("a.png", png()), subject="fu").json["similar_subject"] == "FU"
+
+
+def test_unknown_clinical_names_are_refused(bench: Bench) -> None:
+    answer = send(bench, ("a.png", png()), clinical='{"age": 12}')
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "E_FORMAT")
+    assert "age_years" in answer.json["error"]["cause"]
+
+
+def test_remedies_fit_the_fault(bench: Bench) -> None:
+    clinical = send(bench, ("a.png", png()), clinical="{").json["error"]
+    assert "JSON object" in clinical["remedy"]
+    nothing = send(bench, subject="S-1").json["error"]
+    assert "Export" not in nothing["remedy"]
+
+
+def test_files_sent_again_are_said_to_be_known(bench: Bench) -> None:
+    study = send(bench, ("a.png", png()), subject="S 1").json
+    page = bench.client("clinician").get(f"{study['page_url']}?known=1").text
+    assert "nothing new was done" in page
+    assert "/upload?subject=S+1&amp;force=1" in page
+    assert "nothing new was done" not in bench.client("clinician").get(study["page_url"]).text

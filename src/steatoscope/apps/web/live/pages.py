@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -52,6 +54,8 @@ def status_page(study_id: str) -> ResponseReturnValue:
             raise Problem.of("E_NOTFOUND")
         document = document_of(session, _newest(session, study_id))
         subject = session.get_one(Patient, study.patient_id).subject
+    if request.args.get("known"):
+        _say_known(subject)
     if document.state in ("done", "refused"):
         return redirect(url_for("results.study_page", study_id=study_id), code=303)
     return render_template(
@@ -62,6 +66,16 @@ def status_page(study_id: str) -> ResponseReturnValue:
         stages=_ORDER.get(study.modality or "", _USUAL),
         may_change=document.owned and principal().may(Right.CANCEL_OWN),
     )
+
+
+def _say_known(subject: str) -> None:
+    """Tell who sent files again that nothing new was done, and how to have them analysed once more."""
+    words = gettext("These files were analysed before; nothing new was done.")
+    if not principal().may(Right.UPLOAD):
+        flash(words, "warn")
+        return
+    address = url_for("uploads.upload_page", subject=subject, force=1)
+    flash(Markup('{} <a href="{}">{}</a>').format(words, address, gettext("Analyse again")), "warn")
 
 
 @pages.post("/studies/<study_id>/status/cancel")

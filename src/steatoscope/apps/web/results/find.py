@@ -35,10 +35,20 @@ def the_result(session: Session, study: Study, version: int | None = None) -> Re
         return result
     if version is not None and study.current_result_id is not None:
         raise Problem.of("E_NOTFOUND", cause=f"The study has no version {version}.", remedy="See its versions.")
-    raise Problem.of(
+    raise _no_result(study.state)
+
+
+def _no_result(state: str) -> Problem:
+    if state == "failed":
+        return Problem.of("E_NOTFOUND", cause="The study has no result; its analysis failed.", remedy="Start it again.")
+    if state == "cancelled":
+        return Problem.of(
+            "E_NOTFOUND", cause="The study has no result; its analysis was cancelled.", remedy="Start it again."
+        )
+    return Problem.of(
         "E_NOTFOUND",
-        cause=f"The study has no result; its analysis is {study.state}.",
-        remedy="Wait until the analysis has finished, or start it again.",
+        cause="The study has no result yet; its analysis has not finished.",
+        remedy="Wait until the analysis has finished.",
     )
 
 

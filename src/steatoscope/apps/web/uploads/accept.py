@@ -62,6 +62,7 @@ def answer_of(taken: Taken) -> Accepted:
         subject=taken.subject,
         duplicate=taken.duplicate,
         duplicate_of=taken.duplicate_of,
+        similar_subject=taken.similar_subject,
         left_out=[LeftOutFile(name=one.name, reason=one.reason) for one in taken.left_out],
         status_url=f"/api/v1/jobs/{taken.job_id}",
         page_url=f"/studies/{taken.study_id}/status",

@@ -34,7 +34,11 @@ def commit_upload(path: UploadPath, body: CommitBody) -> tuple[dict[str, Any], i
         with uploads.locked(service(), path.upload_id):
             answer = _commit(path.upload_id, order)
     except uploads.Busy as fault:
-        raise Problem.of("E_CONFLICT", cause="The upload is being made a study already.") from fault
+        raise Problem.of(
+            "E_CONFLICT",
+            cause="The upload is being made a study already.",
+            remedy="Wait a moment and send again: the answer names the study.",
+        ) from fault
     uploads.discard_bytes(service(), path.upload_id)
     return answer
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from flask import request
 
@@ -19,8 +20,11 @@ from steatoscope.apps.web.uploads.schemas_parts import UploadPath
 from steatoscope.apps.web.uploads.schemas_preview import PreviewAnswer, PreviewForm, PreviewQuery
 from steatoscope.apps.web.uploads.summary import summarise
 from steatoscope.apps.wiring import uploads
+from steatoscope.apps.wiring.intake import similar_subject
 from steatoscope.core.errors import SteatoscopeError
-from steatoscope.imaging.io.preview import MOST_BYTES, Preview, preview_bytes
+from steatoscope.core.image import Modality
+from steatoscope.imaging.io.preview import Preview, preview_bytes
+from steatoscope.imaging.io.preview_whole import preview_part
 from steatoscope.service.access.rights import Right
 
 
@@ -33,12 +37,15 @@ def preview_files(form: PreviewForm) -> dict[str, Any]:
     found = []
     for number, storage in enumerate(request.files.getlist("files")):
         size = sizes[number] if number < len(sizes) else None
-        with path_of(storage).open("rb") as stream:
-            head = stream.read(MOST_BYTES)
-        found.append((storage.filename or "file", preview_bytes(head, size=size, modality=modality)))
+        found.append((storage.filename or "file", _preview(path_of(storage), size, modality)))
     if not found:
-        raise SteatoscopeError("E_EMPTY", cause="No files were sent.")
-    return _answer(found)
+        raise SteatoscopeError(
+            "E_EMPTY",
+            message="There are no files.",
+            cause="No files were sent.",
+            remedy="Choose at least one file and send again.",
+        )
+    return _answer(found, fields.text_field("subject", request.form.get("subject")))
 
 
 @api.post("/uploads/<upload_id>/preview", summary="Preview the files of an upload", responses={200: PreviewAnswer})
@@ -55,21 +62,21 @@ def preview_upload(path: UploadPath, query: PreviewQuery) -> dict[str, Any]:
         place = uploads.part_path(service(), path.upload_id, number)
         if size and not uploads.received(service(), path.upload_id, number):
             continue
-        head = b"" if not size else _head(place)
-        found.append((name, preview_bytes(head, size=size, modality=modality)))
+        found.append((name, _preview(place, size, modality) if size else preview_bytes(b"", size=0)))
     return _answer(found)
 
 
-def _head(place: Any) -> bytes:
-    with place.open("rb") as stream:
-        found: bytes = stream.read(MOST_BYTES)
-    return found
+def _preview(place: Path, size: int | None, modality: str | None) -> Preview:
+    wanted = cast(Modality, modality) if modality else None
+    return preview_part(place, size=size, modality=wanted, within=service().settings.inbox)
 
 
-def _answer(found: Sequence[tuple[str, Preview]]) -> dict[str, Any]:
+def _answer(found: Sequence[tuple[str, Preview]], subject: str = "") -> dict[str, Any]:
     settings = service().settings
     shows = settings.identity_mode and principal().may(Right.IDENTITY)
     answer = summarise(found, secret=service().secret, keeps=settings.identity_mode, shows=shows)
+    with service().database.reading() as session:
+        answer.similar_subject = similar_subject(session, subject)
     return answer.model_dump(exclude_none=True)
 
 

@@ -80,12 +80,22 @@ def clinical_field(given: Any) -> dict[str, Any]:
         try:
             given = json.loads(given)
         except (ValueError, RecursionError) as fault:
-            raise SteatoscopeError("E_FORMAT", path="clinical", message="The clinical values are no JSON.") from fault
+            raise _no_clinical("They are no JSON.") from fault
     if given is None:
         return {}
     if not isinstance(given, dict):
-        raise SteatoscopeError("E_FORMAT", path="clinical", message="The clinical values are no JSON object.")
+        raise _no_clinical("They are JSON, but no object of names and values.")
     return parse_clinical(given, path="clinical").model_dump(exclude_none=True)
+
+
+def _no_clinical(cause: str) -> SteatoscopeError:
+    return SteatoscopeError(
+        "E_FORMAT",
+        path="clinical",
+        message="The clinical values cannot be read.",
+        cause=cause,
+        remedy="Send a JSON object such as {\"age_years\": 52}; 'steatoscope schema clinical' prints the names.",
+    )
 
 
 def flag_field(given: Any) -> bool:

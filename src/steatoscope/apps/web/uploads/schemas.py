@@ -40,13 +40,17 @@ class LeftOutFile(BaseModel):
 
 
 class Accepted(BaseModel):
-    """The study and the job that analyses it; ``duplicate`` where both were there already."""
+    """The study and the job that analyses it; ``duplicate`` where both were there already.
+
+    ``similar_subject`` names another patient, whose code differs from the one sent in capital letters only.
+    """
 
     study_id: str
     job_id: str
     subject: str
     duplicate: bool = False
     duplicate_of: str | None = None
+    similar_subject: str | None = None
     left_out: list[LeftOutFile] = Field(default_factory=list)
     status_url: str
     page_url: str

@@ -22,6 +22,9 @@ class PreviewForm(BaseModel):
         description="The whole sizes in bytes, a JSON array in the order of the files.",
     )
     modality: Any = Field(default=None, json_schema_extra={"type": "string"}, description="us, ct or mr.")
+    subject: Any = Field(
+        default=None, json_schema_extra={"type": "string"}, description="The subject code that will be sent."
+    )
 
 
 class PreviewQuery(BaseModel):
@@ -84,9 +87,13 @@ class WhoPreview(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """Files, series, the patient, and remarks on the study as a whole."""
+    """Files, series, the patient, and remarks on the study as a whole.
+
+    ``similar_subject`` names a patient whose code differs from the given one in capital letters only.
+    """
 
     files: list[FilePreview]
     series: list[SeriesPreview]
     patient: WhoPreview
     remarks: list[RemarkOut]
+    similar_subject: str | None = None

@@ -57,6 +57,9 @@ def _patient(found: Found, secret: str, *, keeps: bool, shows: bool) -> WhoPrevi
     people = [one.identity for _, one in found if one.identity]
     number = next((one.patient_id for one in people if one.patient_id), None)
     code = pseudonym_of(secret, number) if number else None
+    if not people and any(one.kind == "zip" for _, one in found):
+        words = gettext("The code is made from the DICOM header, or at random, when the zip has been opened.")
+        return WhoPreview(subject=code, kept=keeps, words=words)
     if not people:
         words = gettext("The files name no patient; a random code is used unless you give a subject.")
         return WhoPreview(subject=code, kept=keeps, words=words)

@@ -46,7 +46,8 @@ async function look() {
   $("study-remarks").replaceChildren();
   if (!list.files.length) return;
   try {
-    const answer = await check(list.files, $("modality").value, checking.signal, (found) => list.tell(found));
+    const stated = { modality: $("modality").value, subject: $("subject").value.trim() };
+    const answer = await check(list.files, stated, checking.signal, (found) => list.tell(found));
     showStudy(answer);
     changed();
   } catch (fault) {
@@ -57,7 +58,10 @@ async function look() {
   }
 }
 
-function showStudy({ patient, remarks, series, more }) {
+function showStudy({ patient, remarks, series, more, similar }) {
+  $("similar-words").textContent = similar
+    ? t("There is a patient with the code {code}; capital and small letters make another patient.", { code: similar })
+    : "";
   const lines = remarks.map((one) => notice(one.refused ? "notice-error" : "notice-warn", [t(one.words)]));
   if (series.length > 1) {
     const names = series.slice(0, 6).map((one) => `${one.modality || "?"} ${one.description || ""} (${one.files})`);
@@ -146,11 +150,12 @@ async function send(clinical) {
       modality: $("modality").value || null,
       profile: $("profile").value || null,
       description: $("description").value.trim() || null,
+      force: $("force").checked,
       clinical,
       views: Object.fromEntries(Object.entries(views).map(([index, view]) => [names[index], view])),
     }));
     state(answer.duplicate ? t("These files are known already.") : t("Sent."));
-    window.location.assign(answer.page_url);
+    window.location.assign(answer.duplicate ? `${answer.page_url}?known=1` : answer.page_url);
   } catch (fault) {
     busy(false);
     if (fault.name !== "AbortError") {
@@ -166,7 +171,7 @@ $("resume").addEventListener("click", () => sender?.resume());
 $("cancel").addEventListener("click", () => sender?.cancel());
 $("clear").addEventListener("click", () => { list.clear(); changed(); hideFault(); $("files").focus(); });
 $("remove-refused").addEventListener("click", () => { list.removeRefused(); $("files").focus(); look(); });
-$("modality").addEventListener("change", look);
+for (const id of ["modality", "subject"]) $(id).addEventListener("change", look);
 for (const id of ["files", "folder"]) {
   $(id).addEventListener("change", async (event) => {
     const files = picked(event.target.files);

@@ -3,6 +3,7 @@ import { t } from "./speech.js";
 
 const PART = 4 * 1024 * 1024;
 const AT_ONCE = 3;
+const PATIENCE = 120;
 const TRIES = 6;
 const API = "/api/v1/uploads";
 
@@ -39,7 +40,7 @@ export class Sender {
       await this.sendAll();
       this.state(t("The server checks the files."));
       const body = JSON.stringify(order(upload.files.map((file) => file.name)));
-      const answer = await this.ask(`${API}/${this.id}/commit`, { method: "POST", body, json: true }, 1);
+      const answer = await this.commit(body);
       this.forget();
       return answer;
     } catch (fault) {
@@ -97,10 +98,31 @@ export class Sender {
         const answer = await this.ask(address, { method: "PUT", body });
         this.received[index] = answer.received;
       } catch (fault) {
-        if (fault.status !== 409 || fault.received === undefined) throw fault;
-        this.received[index] = fault.received;
+        if (fault.status !== 409) throw fault;
+        this.received[index] = fault.received ?? await this.sentElsewhere(index, fault);
       }
       this.tell();
+    }
+  }
+
+  /** What has arrived of a file that another page of this browser sends too. */
+  async sentElsewhere(index, fault) {
+    this.waits = (this.waits || 0) + 1;
+    if (this.waits > PATIENCE) throw fault;
+    await new Promise((done) => setTimeout(done, 500));
+    const upload = await this.ask(`${API}/${this.id}`, { method: "GET" });
+    return upload.files[index].received;
+  }
+
+  /** Make the study; where another page does so at this moment, wait for it: the answer is the same study. */
+  async commit(body) {
+    for (;;) {
+      try {
+        return await this.ask(`${API}/${this.id}/commit`, { method: "POST", body, json: true }, 1);
+      } catch (fault) {
+        if (fault.status !== 409) throw fault;
+        await this.sentElsewhere(0, fault);
+      }
     }
   }
 
