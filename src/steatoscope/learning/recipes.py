@@ -72,7 +72,7 @@ _RECIPES: Final = (
         {"published": {"accuracy_4": 0.945, "macro_auc": 0.98}},
         "About 250 patients of one centre, and a confusion matrix that sums to 997 of 1,000 images; ours has 40 "
         "patients on another scale (histology). Without ImageNet weights of ResNet-50 at hand EfficientNet-lite0 "
-        "stands in; --weights FILE takes the published encoder.",
+        "stands in; the plans have no switch for the encoder yet.",
         "us/byra2018 (labels.csv, patient_NN/*.png)",
         {"small": "one split, 10 epochs", "full": "ten splits by patient, 100 epochs"},
         f"{_EVALUATION}.r2:run_r2", f"{_EVALUATION}.r2:train_r2",

@@ -16,7 +16,7 @@ from steatoscope.learning.training.grading_folds import Fold, GradingPlan
 _LIBRARIES: Final = ("numpy", "torch", "timm", "scikit-learn", "onnxruntime")
 NOT_RUN: Final = (
     "ResNet-50 and EfficientNet-B3 were not run: no ImageNet weights of them are at hand, and their frozen features "
-    "from random weights would say nothing. --weights FILE takes them."
+    "from random weights would say nothing. --weights FILE takes other weights of EfficientNet-lite0."
 )
 
 
