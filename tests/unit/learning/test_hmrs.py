@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,13 @@ from steatoscope.learning.models.hmrs_cnn import HmrsCNN  # noqa: E402
 from steatoscope.learning.training.hmrs_folds import network_for  # noqa: E402
 
 Run = tuple[Path, dict[str, Any]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("steatoscope.learning.evaluation.hmrs_scores.RESAMPLES", 100)
+        yield
 
 
 @pytest.fixture(scope="module")

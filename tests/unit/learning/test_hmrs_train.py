@@ -116,6 +116,7 @@ def test_length_and_interval_come_from_left_out_subjects(
         lengths.append(args[4].epochs)
         return fit_whole(*args, **{**words, "steps": 1})
 
+    monkeypatch.setattr("steatoscope.learning.evaluation.hmrs_scores.RESAMPLES", 50)
     monkeypatch.setattr("steatoscope.learning.evaluation.hmrs_train.cross_validated", folds)
     monkeypatch.setattr("steatoscope.learning.evaluation.hmrs_train.fit_whole", fitted)
     (tmp_path / "folds").mkdir()
