@@ -19,9 +19,14 @@ def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, 
     choice = select_frames(view.clip, sector)
     frames = choice.frames(view.clip)
     if choice.coloured.size:
-        notes = (*notes, warning("W_OOD", f"{choice.coloured.size} frames with colour were left out."))
+        notes = (*notes, warning("W_OOD", _left_out(choice.coloured.size)))
     if not frames.shape[0]:
         return None, notes
     chosen = tuple(int(k) for k in choice.indices)
     tissue = tissue_mask(frames, sector)
     return PreparedView(view.name, frames, sector, tissue, view.clip.pixel_mm, chosen), notes
+
+
+def _left_out(coloured: int) -> str:
+    many = coloured != 1
+    return f"{coloured} {'frames' if many else 'frame'} with colour {'were' if many else 'was'} left out."

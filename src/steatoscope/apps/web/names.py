@@ -1,4 +1,4 @@
-"""English names of roles, rights, states, grades, stages and scales; pages translate them where they show them."""
+"""English names of roles, rights, states, grades, stages, scales and profiles; pages translate them on showing."""
 
 from __future__ import annotations
 
@@ -64,4 +64,14 @@ RIGHTS: Final[Mapping[str, str]] = MappingProxyType(
         "erase": "Export and erase patients",
     }
 )
-NAMES: Final = (ROLES, STATES, GRADES, STAGES, SCALES, RIGHTS)
+PROFILES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "pooled2024": "KASL guideline 2024, pooled PDFF limits",
+        "tang2013": "Tang 2013, MRI PDFF",
+        "japan2022": "Japan 2022, multicentre reference",
+        "mrs_pisa": "Pisa, MR spectroscopy",
+        "ship2017": "SHIP 2017, population study",
+        "histology_nash": "NASH CRN histology",
+    }
+)
+NAMES: Final = (ROLES, STATES, GRADES, STAGES, SCALES, RIGHTS, PROFILES)

@@ -11,9 +11,29 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
+from steatoscope.apps.web.names import PROFILES
 from steatoscope.core.report import INTENDED_USE
 from steatoscope.service.report import wording
 
+#: texts of the catalogue that speak of the command line, and what a page says instead
+PAGE_TEXTS: Final = {
+    "The path does not exist.": "The file does not exist.",
+    "Nothing was found at the given path.": "Nothing was found under this name.",
+    "Check the spelling of the path.": "Check the name of the file.",
+    "The path cannot be opened.": "The file cannot be opened.",
+    "Unpack it yourself and give the folder, or send a plain zip.": "Unpack it yourself and upload "
+    "the folder, or a plain zip file.",
+    "The path holds several patients.": "The files belong to several patients.",
+    "Give one patient's study at a time.": "Upload one patient's study at a time.",
+    "The path holds several studies.": "The files belong to several studies.",
+    "Give one patient's folder, name views with --view, or measure many patients with the command batch.": "Upload "
+    "one patient's study at a time, and name the views where there are several.",
+    "The images are not ultrasound, CT or MR, or not what --modality says.": "The images are not ultrasound, CT "
+    "or MR, or not of the modality that was chosen.",
+    "Check the series, or the --modality option.": "Check the series, or the modality that was chosen.",
+    "Check that the liver is in view, or give --liver-mask.": "Check that the liver is in view, or draw its "
+    "outline on the page of the study.",
+}
 _TITLES: Final = (
     "Measurements", "Fatty area", "Organs outlined", "Regions", "Change since earlier", "Clinical scores",
     "MASLD criteria", "Acquisition", "Methods", "Models and equations", "Inputs", "Provenance",
@@ -44,7 +64,52 @@ _TEXTS: Final = (
     "UK middle-aged general population, not healthy-only", "US middle-aged CT screening population, not healthy-only",
     "biopsy-normal patients of the model's training set (an obese surgical cohort)",
 )  # fmt: skip
+_MORE: Final = (
+    "given mask", "liver minus kidney", "JPEG coding.", "Video coding.", "No B-mode scan sector was found.",
+    "The given mask holds no tissue.", "no kidney in view", "portal_venous", "arterial", "delayed",
+    "The given mask limits the further measurements; the fat model reads the whole sector.",
+    "classical: signal, fat map, position and morphology",
+    "co-occurrence at 32 levels, 1, 2 and 4 px, four angles; median over patches in 20-75 % of the depth",
+    "entropy of 32 levels within a disk of 5 px, median", "mean grey of tissue in 20-75 % of the depth",
+    "|sum F| / (|sum W| + |sum F|) of complex sums over the eroded liver", "Normal (S0)", "Name", "Organ",
+    "The spacing is unknown.", "Slices are missing.", "The liver reaches the end of the stack.",
+    "The series has one echo or none that can be told apart.", "No voxel of the liver mask has a fat value.",
+    "Too few echoes for a fit, and none in phase and opposed phase.", "No fitted voxel lies in the liver mask.",
+    "The two-point estimate is negative: R2* outweighs the fat.",
+    "The pixel size of the ultrasound image is unknown.", "No files were sent.",
+    "An archive inside an archive is not unpacked.", "The content cannot be decoded.", "Frames are missing.",
+    "Reading it is not permitted.", "The DICOM header is damaged.", "The CT has no Hounsfield units.",
+    "Some slices of the series have no position.", "The slices do not lie behind one another.",
+    "The liver mask leaves too few voxels of plausible attenuation.", "Not found or too small.",
+    "The network found no liver here; the whole scan sector was measured.",
+    "The model was trained on simulated images.",
+)  # fmt: skip
 PATTERNS: Final = (
+    "{n_count} frames with colour were left out.",
+    "1 frame with colour was left out.",
+    "1 frame with colour were left out.",
+    "{model}, with a kidney in view",
+    "{model}, without a kidney in view",
+    "mean over SD of the envelope, windows of {n_size} px, dynamic range taken as {n_range} dB",
+    "moments of the envelope, windows of {n_size} px, dynamic range taken as {n_range} dB",
+    "{equation}, unenhanced {n_kvp} kV",
+    "portal-venous liver {where} {n_limit} HU ({reference})",
+    "complex {spectrum}, magnitude discrimination",
+    "The stated age is {n_age} years.",
+    "The noise in the liver is {n_noise} HU (limit 40).",
+    "The series was taken at {n_kvp} kV; the conversion holds for 120 kV.",
+    "It was found by a classical method, confidence {n_share}%.",
+    "No liver outline was accepted.",
+    "The network outlined something (confidence {n_share}%) that the classical finder does not confirm.",
+    "The network and {finder} disagree (Dice {n_dice}).",
+    "It holds {n_share}% of the scan sector and may be only a part of the liver.",
+    "{n_slices} slices; at least {n_fewest} are needed for a volume.",
+    "Slices lie {n_gap} mm apart.",
+    "{n_value} HU in the liver.",
+    "{n_value} HU (unenhanced 35 to 60).",
+    "{n_files} files, {n_series} series.",
+    "{n_size} mL is small for a liver.",
+    "{n_count} view(s) unlike the training data were left out.",
     "{level} interval {low} to {high} %",
     "{low} to {high} ({level})",
     "{n_share} % of the liver",
@@ -107,7 +172,17 @@ def words() -> tuple[str, ...]:
     """Every whole text, once."""
     grades = [f"{name.lower()} ({wording.GRADE_CODES[label]})" for label, name in wording.GRADES.items()]
     grades += [f"{name} ({wording.GRADE_CODES[label]})" for label, name in wording.GRADES.items()]
-    found = [*_vocabulary(), *wording.SHARED_CONFOUNDERS, *_TITLES, *_HEADS, *_TEXTS, *grades, INTENDED_USE]
+    found = [
+        *_vocabulary(),
+        *wording.SHARED_CONFOUNDERS,
+        *_TITLES,
+        *_HEADS,
+        *_TEXTS,
+        *_MORE,
+        *PAGE_TEXTS.values(),
+        *grades,
+        INTENDED_USE,
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -146,6 +221,16 @@ def matched(text: str) -> tuple[str, dict[str, Any]] | None:
         if found := expression.fullmatch(text):
             return pattern, found.groupdict()
     return None
+
+
+_CODES: Final = re.compile(r"\b(" + "|".join(PROFILES) + r")\b")
+
+
+def for_page(text: str) -> str:
+    """The text without words of the command line, and with names of profiles instead of their codes."""
+    for words_of_command, words_of_page in PAGE_TEXTS.items():
+        text = text.replace(words_of_command, words_of_page)
+    return _CODES.sub(lambda found: PROFILES[found[1]], text)
 
 
 def is_plain(text: str) -> bool:

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from babel.numbers import get_decimal_symbol
+from babel.numbers import format_decimal, get_decimal_symbol
 from flask import Flask, Response, abort, request, url_for
 from flask_babel import Babel, get_locale, gettext
 
 from steatoscope.apps.web.context import principal
 from steatoscope.apps.web.guard import public
-from steatoscope.apps.web.names import GRADES, RIGHTS, ROLES, SCALES, STAGES, STATES
-from steatoscope.apps.web.report_words import SENTENCE_END, is_plain, matched, with_comma
+from steatoscope.apps.web.names import GRADES, PROFILES, RIGHTS, ROLES, SCALES, STAGES, STATES
+from steatoscope.apps.web.report_words import SENTENCE_END, for_page, is_plain, matched, with_comma
 from steatoscope.core.errors import WARNINGS
 
 LANGUAGES: Final = (("en", "English"), ("de", "Deutsch"))
@@ -44,6 +44,7 @@ def register_languages(app: Flask) -> None:
     babel.init_app(app, locale_selector=chosen_language)
     filters = app.jinja_env.filters
     filters["spoken"] = spoken
+    filters["profile_name"] = profile_name
     for name, words in _FILTERS.items():
         filters[name] = lambda key, words=words: gettext(words[key]) if key in words else (key or "")
     app.add_url_rule("/speech/<language>.json", "speech", public(_catalogue))
@@ -66,8 +67,9 @@ def language() -> str:
 
 def spoken(text: str | None) -> str:
     """A text of a catalogue or of a report in the language of the page; what is not known stays as it is."""
+    text = for_page(text or "")
     if not text or language() == "en":
-        return text or ""
+        return text
     known = _known(text)
     if known is not None:
         return known
@@ -75,6 +77,14 @@ def spoken(text: str | None) -> str:
     if len(sentences) > 1:
         return " ".join(spoken(sentence) for sentence in sentences)
     return _with_local_numbers(text) if is_plain(text) else text
+
+
+def profile_name(name: str) -> str:
+    """A profile of grade limits by its name and its limits, such as "NASH CRN histology (5/33/66 %)"."""
+    from steatoscope.science.clinical.grades import profile_named
+
+    limits = "/".join(format_decimal(limit, locale=get_locale()) for limit in profile_named(name).limits)
+    return f"{gettext(PROFILES[name])} ({limits} %)"
 
 
 def _known(text: str) -> str | None:

@@ -113,3 +113,52 @@ def test_sentences_of_reports_are_spoken_with_their_figures(bench: Bench, said: 
             assert spoken(said) == expected
         with force_locale("en"):
             assert spoken(said) == said
+
+
+def test_pages_speak_no_command_line_and_name_the_profiles(bench: Bench) -> None:
+    from flask_babel import force_locale
+
+    from steatoscope.apps.web.report_words import PAGE_TEXTS
+    from steatoscope.apps.web.speech import profile_name, spoken
+
+    known = {text for spec in CATALOGUE.values() for text in (spec.message, spec.cause, spec.remedy)}
+    assert not [text for text in known if "--" in text and text not in PAGE_TEXTS]
+    limits = "Limits 5 / 33 / 66 % on the histology scale, % of hepatocytes; profile histology_nash (Kleiner)."
+    with bench.app.test_request_context():
+        with force_locale("en"):
+            assert spoken(CATALOGUE["E_NOLIVER"].remedy).endswith("draw its outline on the page of the study.")
+            assert spoken(CATALOGUE["E_MIXED"].message) == "The files belong to several patients."
+            assert "profile NASH CRN histology (" in spoken(limits)
+            assert profile_name("histology_nash") == "NASH CRN histology (5/33/66 %)"
+        with force_locale("de"):
+            assert spoken(CATALOGUE["E_MIXED"].message) == "Die Dateien gehören zu mehreren Patienten."
+            assert "NASH CRN, Histologie" in spoken(limits)
+            assert profile_name("mrs_pisa") == "Pisa, MR-Spektroskopie (3,12/8,77/13,69 %)"
+
+
+def test_each_profile_has_a_name() -> None:
+    from steatoscope.apps.web.names import PROFILES
+    from steatoscope.science.clinical import grades
+
+    assert set(PROFILES) == set(grades.PROFILES)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("us-steatosis 1.0.0, with a kidney in view", "us-steatosis 1.0.0, mit einer Niere im Bild"),
+        ("given mask", "vorgegebene Maske"),
+        ("Lossy or eight-bit image. JPEG coding.", "JPEG-Kodierung."),
+        ("1 frame with colour was left out.", "1 farbiges Einzelbild wurde weggelassen."),
+        ("3 frames with colour were left out.", "3 farbige Einzelbilder wurden weggelassen."),
+        ("No B-mode scan sector was found.", "Es wurde kein B-Bild-Schallsektor gefunden."),
+        ("liver minus kidney", "Leber minus Niere"),
+    ],
+)
+def test_method_texts_are_german(bench: Bench, said: str, expected: str) -> None:
+    from flask_babel import force_locale
+
+    from steatoscope.apps.web.speech import spoken
+
+    with bench.app.test_request_context(), force_locale("de"):
+        assert spoken(said).endswith(expected)

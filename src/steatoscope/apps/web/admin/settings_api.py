@@ -17,6 +17,7 @@ from steatoscope.apps.web.admin.people import changing
 from steatoscope.apps.web.context import principal, service
 from steatoscope.apps.web.guard import allow
 from steatoscope.apps.web.problems import Problem
+from steatoscope.apps.web.speech import profile_name
 from steatoscope.apps.wiring.preferences import change_preferences, preferences
 from steatoscope.apps.wiring.settings import MIB
 from steatoscope.service.access.rights import Right
@@ -121,7 +122,7 @@ def _page(*, status: int = 200, error: str = "") -> Response:
         "admin/settings.html",
         chosen=chosen,
         at_start=at_start(),
-        profiles=[(name, name) for name in PROFILES],
+        profiles=[(name, profile_name(name)) for name in PROFILES],
         error=error,
         mib=MIB,
     )
