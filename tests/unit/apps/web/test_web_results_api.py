@@ -57,14 +57,15 @@ def test_what_is_not_there_is_404_with_words(bench: Bench, study: str, address: 
         assert client.get(f"/api/v1/studies/{study}{address}?version=x").status_code == 422
 
 
-def test_a_study_without_a_result_says_why(bench: Bench, study: str) -> None:
+@pytest.mark.parametrize(("state", "words"), [("running", "not finished"), ("failed", "its analysis failed")])
+def test_a_study_without_a_result_says_why(bench: Bench, study: str, state: str, words: str) -> None:
     with bench.service.database.writing() as session:
         row = session.get_one(Study, study)
-        row.state, row.current_result_id = "running", None
+        row.state, row.current_result_id = state, None
         session.query(Result).delete()
     answer = bench.client("viewer").get(f"/api/v1/studies/{study}/report")
     assert answer.status_code == 404
-    assert "running" in answer.json["error"]["cause"]
+    assert words in answer.json["error"]["cause"]
     page = bench.client("viewer").get(f"/studies/{study}")
     assert page.status_code == 200
     assert b"viewer.js" not in page.data.split(b"</main>")[0]
