@@ -139,3 +139,28 @@ def test_dropped_folders_are_walked(bench: Bench, browser_page: BrowserPage) -> 
     with browser_page(bench, "clinician") as page:
         page.goto("/upload")
         assert page.evaluate(walk) == ["study/1.dcm", "study/more/2.dcm", "study/3.dcm", "a.png"]
+
+
+def test_two_tabs_lead_to_one_study_and_again_is_said(bench: Bench, browser_page: BrowserPage, tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "f", {"a.png": png(1, side=3000)})
+    with browser_page(bench, "clinician") as page:
+        other = page.context.new_page()
+        tabs = (page, other)
+        for tab in tabs:
+            tab.goto("/upload?subject=S-5")
+            tab.set_input_files("#files", str(files / "a.png"))
+            tab.locator(".badge-ok").wait_for()
+        for tab in tabs:
+            tab.click("#send", no_wait_after=True)
+        for tab in tabs:
+            tab.wait_for_url("**/studies/*/status*")
+        assert len({tab.url.partition("?")[0] for tab in tabs}) == 1
+        page.goto("/upload?subject=S-5")
+        page.set_input_files("#files", str(files / "a.png"))
+        page.click("#send")
+        page.locator(".notice:has-text('nothing new was done')").wait_for()
+        page.click("text=Analyse again")
+        assert page.input_value("#subject") == "S-5"
+        assert page.is_checked("#force")
+    (study,) = studies(bench)
+    assert study.patient.subject == "S-5"
