@@ -52,6 +52,7 @@ FILTERS: tuple[tuple[dict[str, Any], list[str]], ...] = (
     ({"simulated": False, "modality": "CT"}, ["P-1"]),
     ({"text": "p-"}, ["P-1", "P-1", "P-2"]),
     ({"text": "%"}, []),
+    ({"text": "ÄRZTIN", "identity": True}, ["P-2"]),
     ({"text": "Meier"}, []),
     ({"text": "meier", "identity": True}, ["P-2"]),
     ({"text": "A77", "identity": True}, ["P-2"]),
@@ -64,7 +65,7 @@ FILTERS: tuple[tuple[dict[str, Any], list[str]], ...] = (
 def test_each_filter_asks_what_it_says(bench: Bench) -> None:
     add_study(bench, "P-1", "MR", 4.0, date(2026, 1, 1))
     add_study(bench, "P-1", "CT", 7.5, date(2026, 2, 1))
-    known = {"name": "Anna Meier", "patient_id": "A77"}
+    known = {"name": "Anna Meier-Ärztin", "patient_id": "A77"}
     add_study(bench, "P-2", "MR", 25.0, date(2026, 3, 1), identity=known, description="before biopsy")
     add_study(bench, "S", "CT", 12.0, date(2026, 4, 1), simulated=True)
     add_study(bench, "R", "US", None, date(2026, 5, 1), error="E_OOD")
@@ -179,9 +180,7 @@ def test_cohort_rows_know_what_the_dashboard_needs(bench: Bench) -> None:
     done, failed = rows["done"], rows["failed"]
     assert (done.sex, done.age_years, done.model, done.manufacturer, done.value) == ("F", 52.0, "net 2.0", "GE", 9.0)
     assert (failed.code, failed.message, failed.value) == ("E_FORMAT", "failed by E_FORMAT", None)
-    assert [(name, own[0].scanner, own[0].method) for name, own in visits.items()] == [
-        ("A", "GE 3 T", "net 2.0")
-    ]
+    assert [(name, own[0].scanner, own[0].method) for name, own in visits.items()] == [("A", "GE 3 T", "net 2.0")]
     assert scanner_of({"field_strength_t": 3.0}) is None
 
 

@@ -32,7 +32,7 @@ _KEYWORDS: Final[dict[str, Any]] = {
 _SOURCES: Final[tuple[tuple[str, str, dict[str, Any], dict[str, str]], ...]] = (
     ("python", "**/*.py", _KEYWORDS, {}),
     ("jinja2.ext:babel_extract", "templates/**/*.html", _KEYWORDS, {"encoding": "utf-8", "silent": "false"}),
-    ("javascript", "static/js/**/*.js", {"t": None}, {}),
+    ("javascript", "static/js/**/*.js", {"t": None}, {"parse_template_string": "true"}),
 )
 _SCRIPTS: Final = "static/js/"
 

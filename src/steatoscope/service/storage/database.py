@@ -39,6 +39,7 @@ def make_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
+    connection.create_function("lower", 1, _lower, deterministic=True)  # SQLite's own knows ASCII letters only
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
@@ -47,6 +48,10 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         f"busy_timeout={_BUSY_MS}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Any) -> None:

@@ -162,3 +162,7 @@ def test_method_texts_are_german(bench: Bench, said: str, expected: str) -> None
 
     with bench.app.test_request_context(), force_locale("de"):
         assert spoken(said).endswith(expected)
+
+
+def test_words_inside_templates_of_scripts_are_collected() -> None:
+    assert "The images cannot be shown." in {str(message.id) for message in translate.extract()}
