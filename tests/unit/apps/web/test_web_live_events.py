@@ -88,7 +88,8 @@ def test_many_streams_share_one_look(bench: Bench, watcher: Watcher) -> None:
         reader.start()
     for reader in readers:
         reader.join()
-    assert watcher.looks <= (time.monotonic() - began) / 0.02 + 2
+    # Looking for each stream of its own would be twelve times as many.
+    assert watcher.looks <= 2 * (time.monotonic() - began) / 0.02 + 5
     time.sleep(0.1)
     assert not [thread for thread in threading.enumerate() if thread is watcher._thread]
 
