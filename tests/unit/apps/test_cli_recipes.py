@@ -106,7 +106,7 @@ def test_a_recipe_is_benchmarked_with_its_plan_and_what_it_took(
     assert document["recipe"]["simulated"] is True
     assert document["run"]["seconds"] >= 0
     assert document["run"]["peak_memory_mb"] > 10
-    assert document["run"]["command"].startswith("steatoscope ")
+    assert document["run"]["command"].startswith("steatoscope")
     assert document["results"]["published: AR"] == {"rmse_percent": 9.0}, "the runner's own rows stay"
     assert document["results"]["published: HR"] == {"rmse_percent": 1.45}
     assert (out / "benchmark.html").is_file()
