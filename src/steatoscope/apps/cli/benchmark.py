@@ -6,13 +6,11 @@ import importlib
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from steatoscope import __version__
 from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
@@ -177,10 +175,6 @@ def _function(chosen: Benchmark, attribute: str) -> Any:
 
 
 def _environment() -> dict[str, str]:
-    found = {"steatoscope": __version__, "python": platform.python_version(), "machine": platform.machine()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    from steatoscope.learning.evaluation.machine import versions
+
+    return {"machine": platform.machine(), **versions(_LIBRARIES)}

@@ -6,10 +6,9 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from steatoscope import __version__
+from steatoscope.learning.evaluation.machine import versions
 from steatoscope.learning.training.grading_data import GradingSet
 from steatoscope.learning.training.grading_folds import Fold, GradingPlan
 
@@ -44,20 +43,10 @@ def manifest(
             {"fold": f.number, "learn": named(f.learn), "watch": named(f.watch), "test": named(f.test)} for f in folds
         ],
         "data": data.source.records(),
-        "versions": {"steatoscope": __version__, "python": platform.python_version(), **_versions()},
+        "versions": versions(_LIBRARIES),
         "hardware": {"machine": platform.machine(), "processors": os.cpu_count()},
         "seconds": round(seconds, 1),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def marked(rows: Mapping[str, Any], data: GradingSet) -> dict[str, Any]:

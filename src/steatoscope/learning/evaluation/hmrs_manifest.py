@@ -6,13 +6,12 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from steatoscope import __version__
 from steatoscope.learning.evaluation.hmrs_plans import Plan
+from steatoscope.learning.evaluation.machine import versions
 from steatoscope.learning.training.hmrs_folds import HmrsReading, Part, hardware
 from steatoscope.learning.training.hmrs_study import HmrsStudy
 
@@ -50,17 +49,7 @@ def manifest(
             {"branch": r.branch, "fold": r.fold, "kept_epoch": r.epochs or None, "seconds": r.seconds} for r in readings
         ],
         "data": list(study.records),
-        "versions": {"steatoscope": __version__, "python": platform.python_version(), **_versions()},
+        "versions": versions(_LIBRARIES),
         "hardware": {"machine": platform.machine(), "processors": os.cpu_count(), **hardware()},
         "seconds": round(seconds, 1),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -34,7 +34,7 @@ from steatoscope.learning.evaluation.r1_scores import (
 )
 from steatoscope.learning.inference.detector import Detector
 from steatoscope.learning.model_folder import ModelFolder
-from steatoscope.learning.recipes import recipe_named
+from steatoscope.learning.recipes import plan_of, recipe_named
 from steatoscope.learning.training.features_cache import FeatureCache
 from steatoscope.learning.training.grading_data import find_folder
 from steatoscope.learning.training.r1_regions import MODEL, VERSION, PatientRegions, check_unseen, patient_regions
@@ -76,9 +76,7 @@ def run_r1(
     ``weights`` names another ultrasound detector (a name or a packed folder) than the shipped one. Raises E_PATH
     without ``labels.csv``, E_LEAK where the detector has seen a frame, UsageError for another plan.
     """
-    if plan not in PLANS:
-        raise UsageError(f"{RECIPE} has no plan {plan!r}; choose from {', '.join(PLANS)}")
-    size, began = PLANS[plan], time.perf_counter()
+    size, began = PLANS[plan_of(recipe_named(RECIPE), plan)], time.perf_counter()
     source = load_byra2018(find_folder(data))
     model = open_model(weights or MODEL)
     chosen = _chosen(source.samples, size.frames)

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from steatoscope.learning.evaluation.machine import versions
 from steatoscope.learning.evaluation.r1_scores import Answer, Truth, ranked
-from steatoscope.learning.evaluation.r5_words import hardware, versions
+from steatoscope.learning.evaluation.r5_words import PACKAGES, hardware
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.learning.training.r1_regions import PatientRegions
@@ -102,7 +103,7 @@ def manifest_of(
             for samples in chosen.values()
             for one in samples
         ],
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "hardware": hardware(),
         "seconds": round(seconds, 1),
     }

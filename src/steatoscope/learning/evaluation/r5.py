@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning.evaluation.baselines import Fold, group_folds
+from steatoscope.learning.evaluation.machine import versions
 from steatoscope.learning.evaluation.r5_scores import (
     CONTROL,
     FindingReading,
@@ -22,8 +23,9 @@ from steatoscope.learning.evaluation.r5_scores import (
     baseline_readings,
     row_of,
 )
-from steatoscope.learning.evaluation.r5_words import hardware, notes, versions, weights_words, worst_pictures
+from steatoscope.learning.evaluation.r5_words import PACKAGES, hardware, notes, weights_words, worst_pictures
 from steatoscope.learning.evaluation.report_evidence import Confusion, Evidence
+from steatoscope.learning.recipes import plan_of, recipe_named
 from steatoscope.learning.training.r5_pictures import CLASSES, FindingSet
 from steatoscope.learning.training.r5_sources import found_sets
 from steatoscope.science.metrics.classification import confusion_matrix
@@ -35,6 +37,7 @@ ARCHITECTURES: Final = (
     "mobilenet-anomaly",
     "lite0-anomaly",
 )
+RECIPE: Final = "r5-ct-anomaly"
 LITE: Final = "lite0-anomaly"
 Told = Callable[[str], None]
 
@@ -76,7 +79,7 @@ def run_r5(
     without it the simulated part alone runs, on phantoms. ``weights`` is what lite0 begins with (ImageNet weights of a
     package without it), ``hub`` for all encoders, or ARCHITECTURE=FILE for one more.
     """
-    began, size = time.perf_counter(), _plan(plan)
+    began, size = time.perf_counter(), PLANS[plan_of(recipe_named(RECIPE), plan)]
     if data is not None and not data.is_dir():
         raise SteatoscopeError("E_PATH", path=str(data))
     encoders = encoders_of(plan, weights)
@@ -116,7 +119,7 @@ def train_r5(
     """Train lite0 on all simulated CT foci and pack it for ``analyze --model`` on eight-bit slices; claims nothing."""
     from steatoscope.learning.training.r5_pack import pack_r5
 
-    size = _plan(plan)
+    size = PLANS[plan_of(recipe_named(RECIPE), plan)]
     given = encoders_of("full", weights)
     architecture = next((name for name in given if name != LITE), LITE) if "=" in (weights or "") else LITE
     ct = found_sets(data, size, seed, ct_only=True)[0]
@@ -135,12 +138,6 @@ class _SetRun:
     def __post_init__(self) -> None:
         self.readings: dict[str, FindingReading] = {}
         self.records: dict[str, Mapping[str, Any]] = {}
-
-
-def _plan(plan: str) -> R5Plan:
-    if plan not in PLANS:
-        raise UsageError(f"r5-ct-anomaly has no plan {plan!r}; choose from {', '.join(PLANS)}")
-    return PLANS[plan]
 
 
 def _folds(data: FindingSet, count: int, seed: int) -> list[Fold]:
@@ -194,7 +191,7 @@ def _document(
         results[f"size and speed: {architecture}"] = size_and_speed(architecture)
     first = [next(name for name in run.readings if name.startswith(LITE)) for run in runs]
     return {
-        "name": "r5-ct-anomaly",
+        "name": RECIPE,
         "data": f"plan {plan.name}: " + "; ".join(f"{run.data.titled(str(len(run.data)))} pictures" for run in runs),
         "n_subjects": sum(len(set(run.data.groups.tolist())) for run in runs),
         "n_images": sum(len(run.data) for run in runs),
@@ -227,7 +224,7 @@ def _document(
             "sets": {run.data.name: dict(run.data.facts) for run in runs},
             "weights": {run.data.name: dict(run.records) for run in runs},
             "class_weights": "inverse frequency of the training fold",
-            "versions": versions(),
+            "versions": versions(PACKAGES),
             "hardware": hardware(),
             "seconds": round(seconds, 1),
         },

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import numpy as np
 
-from steatoscope import __version__
 from steatoscope.learning.evaluation.r5_scores import FindingReading
 from steatoscope.learning.evaluation.report_evidence import CasePicture
 from steatoscope.learning.training.r5_pictures import CLASSES, FindingSet
@@ -60,17 +58,6 @@ def _picture(data: FindingSet, reading: FindingReading, row: int, dice: float) -
     drawn, label = data.draw(row, 0), int(data.labels[row])
     words = f"{CLASSES[label]}, read as {CLASSES[int(reading.labels[row])]}, mask Dice {dice:.2f}"
     return CasePicture(data.titled(words), drawn.grey, {"reference": drawn.mask})
-
-
-def versions() -> dict[str, str]:
-    """Versions of what took part."""
-    found = {"steatoscope": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def hardware() -> dict[str, Any]:
