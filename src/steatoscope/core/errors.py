@@ -76,6 +76,12 @@ _SPECS = (
         "Send the original resolution, not a thumbnail.",
     ),
     _invalid(
+        "E_FEW",
+        "There are too few people for a reference.",
+        "Percentiles need at least 20 people with a value.",
+        "Add people to the cohort, or use the built-in reference.",
+    ),
+    _invalid(
         "E_NAN",
         "The image holds values that are not numbers.",
         "NaN or infinite values were found.",
@@ -146,6 +152,12 @@ _SPECS = (
         "The training set has too few subjects.",
         "A class with one subject, or fewer subjects than folds, cannot be both learnt and tested.",
         "Add subjects, ask for fewer folds, or take the class out.",
+    ),
+    _invalid(
+        "E_REPEATED",
+        "A patient counts more than once.",
+        "Coverage and calibration hold for patients, and several rows of one patient are not several patients.",
+        "Give one row a patient, such as the mean or the worst of its images.",
     ),
     _invalid(
         "E_VIEW",
@@ -226,11 +238,13 @@ CATALOGUE: Mapping[str, ErrorSpec] = MappingProxyType({spec.code: spec for spec 
 WARNINGS: Mapping[str, str] = MappingProxyType(
     {
         "W_AGE": "The patient's age is unknown; limits were established in adults.",
+        "W_BASELINE": "The given reference does not fit this study and was not applied.",
         "W_BIPOLAR": "Bipolar readout detected; odd and even echoes were phase-corrected.",
         "W_BORDERLINE": "The value lies close to a grade limit.",
         "W_CALIBRATION": "Air or subcutaneous fat does not have its usual HU.",
-        "W_CLINICAL": "Clinical values were read, but no clinical score is computed in this version.",
+        "W_CLINICAL": "The clinical values and the image header differ: they may be of different patients.",
         "W_CONFOUNDER": "A condition that hides or imitates fat is possible.",
+        "W_DATES": "Clinical values of different times were combined.",
         "W_DIXON": "Two-point Dixon: no R2* or multi-peak correction; not a PDFF.",
         "W_FIRSTMODEL": "First ultrasound model: classical features, 40 training patients, one scanner.",
         "W_IGNORED": "Files or series were left out.",
@@ -238,7 +252,9 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_KIDNEY": "No kidney was found that an index can be read in.",
         "W_KERNEL": "Sharp reconstruction kernel.",
         "W_KVP": "Tube voltage unknown; converted as 120 kV with a wider interval.",
+        "W_LABEL": "Grade and fat percentage of a subject contradict each other.",
         "W_LOSSY": "Lossy or eight-bit image.",
+        "W_MARKS": "Marks or words are burned in over the tissue.",
         "W_MASK": "Check the liver outline on the overlay.",
         "W_NOISE": "Noisy image.",
         "W_OOD": "The image differs from those the method was tuned on.",
@@ -249,7 +265,9 @@ WARNINGS: Mapping[str, str] = MappingProxyType(
         "W_SPACING": "The pixel size is unknown; nothing is given per centimetre.",
         "W_SPLEEN": "The spleen is unusual or not found; L-S is unreliable.",
         "W_SWAP": "Some voxels may have water and fat exchanged.",
+        "W_VALUES": "Not all clinical values of the file were taken.",
         "W_T1": "T1-weighted acquisition; the fat fraction was corrected.",
+        "W_TRAINED": "The model was trained on this image: its answer is no test of it.",
         "W_THICK": "Thick slices; the volume is approximate.",
         "W_TE": "Echo times look rounded or uneven.",
     }

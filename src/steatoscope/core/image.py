@@ -128,13 +128,17 @@ class USFacts:
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """One group of input files in the report: a path, its content hash, what it is, and how many frames or slices."""
+    """One group of input files in the report: a path, its content hash, what it is, and how many frames or slices.
+
+    ``files`` are the hashes of the single files where these are known: a model's training manifest names files.
+    """
 
     path: str
     sha256: str
     kind: str
     frames: int
     view: str | None = None
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

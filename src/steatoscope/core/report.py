@@ -52,8 +52,22 @@ class PdffEquivalent(_Part):
     conversion: str
 
 
+class ErrorSourcePart(_Part):
+    """One known error of a fat value as an SD in points of fat.
+
+    Sources of ``squares`` add up as squares, those of ``plain`` are bounds added to that sum.
+    """
+
+    source: str
+    sd_points: float
+    added: Literal["squares", "plain"] = "squares"
+
+
 class FatPart(_Part):
-    """The measured fat content in percent, on a named scale."""
+    """The measured fat content in percent, on a named scale.
+
+    ``error_budget`` names the errors whose sum makes the interval; null where a model learnt its interval as a whole.
+    """
 
     value_percent: float
     scale: FatScale
@@ -61,6 +75,7 @@ class FatPart(_Part):
     method: str
     statistic: str
     pdff_equivalent: PdffEquivalent | None = None
+    error_budget: list[ErrorSourcePart] | None = None
 
 
 class SteatosisPart(_Part):
@@ -143,31 +158,106 @@ class MeasurementPart(_Part):
     quality: str
 
 
+class BaselineItem(_Part):
+    """One quantity beside its own reference, on its own scale.
+
+    ``percentile`` (0-100) counts the people of the reference with a lower value, ``z`` is the standard (or robust)
+    score; either is None where the reference cannot give it. ``quantiles`` are (percentile, value) pairs of the
+    reference, for a picture; 0 and 100 are the ends of a published range, 50 its middle. ``upper_limit`` is the end of
+    the healthy range in ``unit``, with its source in words; ``limits`` are all published limits, with theirs.
+    """
+
+    quantity: str
+    value: float
+    unit: str
+    reference: str
+    percentile: float | None = None
+    z: float | None = None
+    upper_limit: float | None = None
+    upper_limit_source: str | None = None
+    limits: list[tuple[float, str]] = []
+    quantiles: list[tuple[float, float]] = []
+    text: str
+
+
 class BaselinePart(_Part):
-    """Comparison with a healthy or general population."""
+    """Comparison with a healthy or general population; ``items`` are the single quantities."""
 
     reference: str
     percentile: float | None
     z: float | None
     healthy_upper_limit: float | None
     text: str
+    items: list[BaselineItem] = []
+
+
+class SlopePart(_Part):
+    """The trend over three or more visits in points of fat a year; times are years since the first visit."""
+
+    points_per_year: float
+    interval: IntervalPart
+    visits: int
+    verdict: str
+    years: list[float]
+    values_percent: list[float]
 
 
 class ChangePart(_Part):
-    """Comparison with an earlier report of the same patient, scale and method."""
+    """Comparison with an earlier report of the same patient, scale and method.
+
+    ``repeatability_points`` is what differs by chance in 95 % of repeats; where it is only a lower bound,
+    ``certain_points`` is the change from which the verdict calls it real. ``basis`` says where both come from,
+    ``cautions`` what else differs between the visits.
+    """
 
     previous: str
     delta_points: float | None
     relative_percent: float | None
     repeatability_points: float | None
     verdict: str
+    certain_points: float | None = None
+    basis: str | None = None
+    cautions: list[str] = []
+    slope: SlopePart | None = None
+
+
+class LeftOutPart(_Part):
+    """A clinical score that was not computed: the missing values by key, or the reason why it does not hold."""
+
+    key: str
+    name: str
+    missing: list[str]
+    reason: str
+
+
+class CombinedPart(_Part):
+    """An estimate from the image and clinical values together, beside the measured value and never in its place.
+
+    ``clinical_percent`` is what clinical values alone expect. ``effects`` (points of fat) add up to ``value_percent``
+    minus ``base_percent``, the expectation without any input.
+    """
+
+    value_percent: float
+    interval: IntervalPart
+    clinical_percent: float
+    clinical_interval: IntervalPart
+    base_percent: float
+    scale: FatScale
+    model: str
+    source: str
+    simulated: bool
+    used: list[str]
+    missing: list[str]
+    effects: dict[str, float]
 
 
 class ClinicalPart(_Part):
-    """Clinical scores and classification criteria."""
+    """Clinical scores, those left out, criteria of steatotic liver disease, and the combined estimate."""
 
     scores: list[dict[str, Any]]
     masld: dict[str, Any] | None
+    omitted: list[LeftOutPart] = Field(default_factory=list)
+    combined: CombinedPart | None = None
 
 
 class Contribution(_Part):
@@ -178,11 +268,22 @@ class Contribution(_Part):
     effect_points: float
 
 
+class StartPart(_Part):
+    """Where the contributions start: a value in percent of fat, and in words what it is the value of."""
+
+    value_percent: float
+    text: str
+
+
 class ExplanationPart(_Part):
-    """Why the value is what it is; ``heatmap`` is a file name."""
+    """Why the value is what it is; ``heatmap`` is a file name.
+
+    Where there is a ``start``, the contributions and it add up to the fat value.
+    """
 
     heatmap: str | None
     contributions: list[Contribution]
+    start: StartPart | None = None
 
 
 class CodePart(_Part):

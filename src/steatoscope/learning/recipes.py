@@ -16,6 +16,7 @@ from steatoscope.core.errors import UsageError
 
 _EVALUATION: Final = "steatoscope.learning.evaluation"
 Figures = Mapping[str, Mapping[str, float]]
+_GRADED: Final = "a folder with manifest.csv (subject, modality us, label_grade, label_fat_percent, label_scale)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,9 @@ class Recipe:
     """One recipe. ``published`` holds the publication's own figures by row; ``comparability`` says what they mean.
 
     ``data`` is what ``--data`` must hold, None where the recipe simulates its own. ``plans`` are named sizes: ``small``
-    runs in minutes on two cores, ``full`` in hours.
+    runs in minutes on two cores, ``full`` in hours. ``covariates``: whether clinical values can be joined.
+    ``own_data``: what it takes of a user's own, or why not. ``takes_model``: whether ``--weights`` names a model.
+    ``architectures`` are those with a card that can be built; ``chain`` says which of them the runs use, and how.
     """
 
     name: str
@@ -40,6 +43,10 @@ class Recipe:
     runner: str
     trainer: str
     simulated: bool = False
+    covariates: bool = False
+    own_data: str | None = None
+    takes_model: bool = False
+    chain: str = ""
 
     def document(self) -> dict[str, Any]:
         """The recipe as JSON-ready data."""
@@ -52,7 +59,8 @@ _RECIPES: Final = (
         "Liver steatosis segmentation (U-Net + R-CNN + classifier), IJETRM", "us",
         "The liver is segmented, regions are proposed on it, features of the R-CNN grade the patient and give a fat "
         "percentage, compared with healthy livers; support vector machine and random forest on the same splits.",
-        ("unet-2d", "attention-unet-2d", "unet-3d", "unet-lite0", "mask-rcnn-light", "mask-rcnn-r50"),
+        ("unet-2d", "attention-unet-2d", "unet-3d", "unet-lite0", "mask-rcnn-light", "mask-rcnn-r50",
+         "faster-rcnn-light", "faster-rcnn-r50"),
         {
             "published: U-Net + R-CNN": {"accuracy_4": 0.94, "macro_f1": 0.925},
             "published: random forest": {"accuracy_4": 0.88},
@@ -60,8 +68,14 @@ _RECIPES: Final = (
         },
         "The publication names no data set, no split unit and no intervals; its figures cannot be reproduced.",
         "us/byra2018 (labels.csv, patient_NN/*.png)",
-        {"small": "one fold scheme, few steps: shows that it runs", "full": "five folds by patient, repeated"},
-        f"{_EVALUATION}.r1:run_r1", f"{_EVALUATION}.r1:train_r1",
+        {
+            "small": "one frame of each patient, three folds by patient",
+            "full": "ten frames of each patient, five folds by patient, drawn five times",
+        },
+        f"{_EVALUATION}.r1:run_r1", f"{_EVALUATION}.r1:train_r1", own_data=_GRADED, takes_model=True,
+        chain="none of these is trained by a run: it uses the packed us-localiser, frozen (a small R-CNN whose trunk "
+        "is the U-Net of unet-lite0), or the one that --weights names; what is learnt are the heads for grade and fat. "
+        "The listed architectures are alternatives that can be built.",
     ),
     Recipe(
         "r2-resnet50-grading", "1.0.0", "Four grades from one frame by a frozen encoder and a small head",
@@ -71,19 +85,20 @@ _RECIPES: Final = (
         ("resnet50-r2", "lite0-r2"),
         {"published": {"accuracy_4": 0.945, "macro_auc": 0.98}},
         "About 250 patients of one centre, and a confusion matrix that sums to 997 of 1,000 images; ours has 40 "
-        "patients on another scale (histology). Without ImageNet weights of ResNet-50 at hand EfficientNet-lite0 "
-        "stands in; the plans have no switch for the encoder yet.",
-        "us/byra2018 (labels.csv, patient_NN/*.png)",
+        "patients on another scale (histology). EfficientNet-lite0 stands in where no ImageNet weights of ResNet-50 "
+        "are given: --weights resnet50-r2=FILE.",
+        "us/byra2018 (labels.csv, patient_NN/*.png) or a folder with manifest.csv",
         {"small": "one split, 10 epochs", "full": "ten splits by patient, 100 epochs"},
-        f"{_EVALUATION}.r2:run_r2", f"{_EVALUATION}.r2:train_r2",
+        f"{_EVALUATION}.r2:run_r2", f"{_EVALUATION}.r2:train_r2", covariates=True, own_data=_GRADED,
+        chain="lite0-r2, its encoder frozen, unless --weights resnet50-r2=FILE asks for the published one.",
     ),
     Recipe(
         "r3-multiview", "1.0.0", "Attention, fusion of views and ensembles, with calibrated grades",
         "Multi-view framework with attention and ensembles", "us",
         "The whole ladder: plain CNN, ResNet-50, attention, fusion of views, ensemble of five; two heads (grade and "
         "fat), label smoothing, calibration before and after.",
-        ("hmrs-cnn", "resnet50-r2", "b3-attention", "lite0-attention", "vit-tiny-attention", "b3-multiview",
-         "lite0-multiview"),
+        ("plain-cnn", "resnet50-r2", "b3-attention", "lite0-attention", "vit-tiny-attention", "b3-multiview",
+         "lite0-multiview", "b3-ensemble", "lite0-ensemble"),
         {
             "published: baseline CNN": {"auc": 0.82, "ece": 0.09},
             "published: ResNet-50": {"auc": 0.87, "ece": 0.07},
@@ -91,11 +106,18 @@ _RECIPES: Final = (
             "published: three-view fusion": {"auc": 0.93, "ece": 0.04},
             "published: ensemble of five": {"auc": 0.95, "ece": 0.03},
         },
-        "The publication gives no sample size and no intervals. Our patients have ten frames of one view each: the "
-        "fusion is of frames, not of anatomical views.",
-        "us/byra2018 (labels.csv, patient_NN/*.png)",
-        {"small": "one repeat, few epochs", "full": "five folds by patient, five members"},
-        f"{_EVALUATION}.r3:run_r3", f"{_EVALUATION}.r3:train_r3",
+        "The publication gives no sample size and no intervals. The patients of byra2018 have ten frames of one view "
+        "each: the fusion is of frames; views that a manifest names are fused as such. EfficientNet-lite0 stands in "
+        "where no ImageNet weights are given: --weights b3-attention=FILE.",
+        "us/byra2018 (labels.csv, patient_NN/*.png) or a folder with manifest.csv",
+        {
+            "small": "one of five folds, 3 epochs, an ensemble of two",
+            "full": "five folds by patient, 20 epochs, an ensemble of five",
+        },
+        f"{_EVALUATION}.r3:run_r3", f"{_EVALUATION}.r3:train_r3", covariates=True, own_data=_GRADED,
+        chain="plain-cnn; then, on one frozen encoder (lite0 unless --weights names another): pooled maps with two "
+        "heads, attention, fusion, ensemble. With resnet50-r2=FILE its encoder is taken, not its four-grade head; "
+        "the others are alternatives.",
     ),
     Recipe(
         "r4-hmrs-regression", "1.0.0", "Fat percentage from clips of two views by a five-layer CNN",
@@ -115,10 +137,14 @@ _RECIPES: Final = (
             "small": "32 simulated subjects, 2 frames a clip, 2 epochs",
             "medium": "150 subjects, 4 frames a clip, 30 epochs",
             "full": "150 subjects, 20 frames a clip, 30 epochs",
-            "real-small": "--data us/byra2018: 2 frames of each patient, one branch, 2 epochs, histology scale",
-            "real-full": "--data us/byra2018: 10 frames of each patient, one branch, 30 epochs, histology scale",
+            "real-small": "--data DIR: 2 frames of each patient, one branch, 2 epochs, on their own scale",
+            "real-full": "--data DIR: 10 frames of each patient, one branch, 30 epochs, on their own scale",
         },
         f"{_EVALUATION}.hmrs:run_r4", f"{_EVALUATION}.hmrs:train_r4", True,
+        chain="hmrs-cnn for each view, then hmrs-cnn-two-branch from the branches of its own fold; real plans: "
+        "hmrs-cnn alone.",
+        own_data="plans real-small and real-full read us/byra2018, or a folder with manifest.csv (subject, modality "
+        "us, label_fat_percent, label_scale)",
     ),
     Recipe(
         "r5-ct-anomaly", "1.0.0", "Normal, benign or malignant with a mask and a heat map, four encoders",
@@ -132,6 +158,9 @@ _RECIPES: Final = (
         "us/aul (annotations.json, images/); the CT part is simulated",
         {"small": "few steps on few images", "full": "five folds by look-alikes"},
         f"{_EVALUATION}.r5:run_r5", f"{_EVALUATION}.r5:train_r5",
+        chain="plan small: all five, the four published ones with random weights; plan full: lite0-anomaly alone, its "
+        "encoder frozen, and those that --weights names.",
+        own_data="none: classes are painted into CT slices, or given by us/aul; a manifest.csv is refused",
     ),
 )  # fmt: skip
 RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType({recipe.name: recipe for recipe in _RECIPES})

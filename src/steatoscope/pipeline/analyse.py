@@ -50,7 +50,8 @@ def analyse_study(study: Study, options: AnalyseOptions, ports: Ports, tracker: 
     """Analyse a study that is already in memory; raises UsageError where the chosen model is for another modality."""
     if ports.modality is not None and ports.modality != study.scan.modality:
         raise UsageError(f"the model {options.model!r} is for {ports.modality}, the study is {study.scan.modality}")
-    return _outcome(study, _age_gate(_measure(study, options, ports, tracker), study, options), options, tracker)
+    findings = _trained_gate(_measure(study, options, ports, tracker), study, ports)
+    return _outcome(study, _age_gate(findings, study, options), options, tracker)
 
 
 def _outcome(study: Study, findings: Findings, options: AnalyseOptions, tracker: Tracker) -> Outcome:
@@ -96,6 +97,18 @@ def _age_gate(findings: Findings, study: Study, options: AnalyseOptions) -> Find
     return findings
 
 
+def _trained_gate(findings: Findings, study: Study, ports: Ports) -> Findings:
+    """Findings with W_TRAINED, and the models' names, where a model that took part learnt from a file of the study."""
+    if ports.trained_on is None or findings.refusal is not None:
+        return findings
+    files = frozenset(one for item in study.inputs for one in (item.sha256, *item.files))
+    names = [model.name for model in findings.models if ports.trained_on(model, files)]
+    if not names:
+        return findings
+    note = warning("W_TRAINED", f"Models: {', '.join(dict.fromkeys(names))}.")
+    return replace(findings, notes=(*findings.notes, note))
+
+
 def _without_fat(findings: Findings) -> Findings:
     """Findings without local fat and fat under other names: what withholds the value withholds these as well."""
     return replace(
@@ -111,15 +124,19 @@ def _without_fat(findings: Findings) -> Findings:
 
 
 def _manifest(study: Study, options: AnalyseOptions, digest: str, findings: Findings) -> dict[str, Any]:
-    choices = {name: value for name, value in asdict(options).items() if name not in ("clinical", "previous")}
+    choices = asdict(replace(options, reference=None, clinical_model=None, clinical_days={}))
+    for name in ("clinical", "clinical_remarks", "clinical_days", "previous"):
+        del choices[name]
+    choices["reference"] = options.reference.sha256 if options.reference else None
+    choices["clinical_model"] = options.clinical_model.name if options.clinical_model else None
     choices["views"] = {name: str(path) for name, path in options.views.items()}
     choices["liver_mask"] = str(options.liver_mask) if options.liver_mask else None
     manifest = Manifest(
         version=__version__,
         command=[],
         options=choices,
-        inputs=[asdict(item) for item in study.inputs],
-        source=dict(study.source),
+        inputs=[{name: value for name, value in asdict(item).items() if name != "files"} for item in study.inputs],
+        source={**study.source, **({"acquired": day} if (day := study.patient.study_date) else {})},
         transforms=[dict(record) for record in findings.transforms],
         files=[],
         environment={"python": platform.python_version(), "machine": platform.machine()},

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from steatoscope import __version__
-from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
+from steatoscope.core.errors import WARNINGS, QualityCode, SteatoscopeError
 from steatoscope.core.image import Study, USScan
 from steatoscope.core.report import (
     ChangePart,
     CodePart,
     ErrorPart,
+    ErrorSourcePart,
     FatPart,
     GradePart,
     InputPart,
@@ -27,12 +28,19 @@ from steatoscope.core.report import (
     SteatosisPart,
     report_digest,
 )
+from steatoscope.pipeline.baselines import compared
+from steatoscope.pipeline.clinical import Imaging, clinical_part
+from steatoscope.pipeline.clinical_dates import reading_notes
 from steatoscope.pipeline.findings import FatEstimate, Findings
+from steatoscope.pipeline.follow_up import SIMULATED, follow_up
 from steatoscope.pipeline.options import AnalyseOptions
-from steatoscope.science.clinical.change import change_from_reports, repeatability_points
 from steatoscope.science.clinical.grades import borderline, grade_part, profile_for_scale, steatosis_probability
+from steatoscope.science.clinical.repeatability import repeatability_points
 
 POSITIVE_THRESHOLD = 0.5
+
+
+OUTLINE = "W_MASK"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +53,22 @@ class Judgement:
     notes: tuple[QualityCode, ...]
 
 
-def judge(estimate: FatEstimate, options: AnalyseOptions) -> Judgement:
+def judge(estimate: FatEstimate, study: Study, findings: Findings, options: AnalyseOptions) -> Judgement:
     """Grade an estimate by the profile of its scale and compare it with earlier reports."""
     profile = profile_for_scale(estimate.scale, options.profile)
     grade = grade_part(estimate.value_percent, estimate.sd, profile, options.level, estimate.probabilities)
     if estimate.grade_set is not None:
         grade = grade.model_copy(update={"set": list(estimate.grade_set), "level": estimate.level})
-    change = change_from_reports(estimate.value_percent, estimate.scale, estimate.method, options.previous)
+    change = follow_up(
+        estimate,
+        study.scan.modality,
+        {**findings.config, **_scanner(study)},
+        [f"{part.name} {part.version}" for part in findings.models],
+        options.previous,
+        acquired=study.patient.study_date,
+        simulated=any(note.code == SIMULATED for note in (*study.notes, *findings.notes)),
+        subject=options.subject or pseudonym(study),
+    )
     near = borderline(estimate.value_percent, grade.profile, _coefficient(estimate))
     return Judgement(grade, estimate.steatosis or _steatosis(grade.probabilities), change, (near,) if near else ())
 
@@ -72,9 +89,12 @@ def _steatosis(probabilities: Mapping[str, float]) -> SteatosisPart:
 def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_ms: Mapping[str, float]) -> Report:
     """The report of one study; a refusal withholds fat, steatosis, grade, fatty area, fat regions and baseline."""
     refused = findings.refusal is not None or findings.fat is None
-    judgement = judge(findings.fat, options) if findings.fat is not None and not refused else None
-    form = (warning("W_CLINICAL"),) if set(options.clinical) - {"age_years", "sex"} else ()
-    notes = [*study.notes, *findings.notes, *form, *(judgement.notes if judgement else ())]
+    judgement = judge(findings.fat, study, findings, options) if findings.fat is not None and not refused else None
+    imaging = Imaging(findings.fat if judgement else None, judgement.grade if judgement else None, findings.refusal)
+    clinical, form = clinical_part(options.clinical, study.patient, imaging, options.clinical_model)
+    healthy, unfit = (None, ()) if refused else compared(study, findings, options.clinical, options.reference)
+    form = (*form, *reading_notes(options, study.patient.study_date))
+    notes = [*study.notes, *findings.notes, *form, *unfit, *(judgement.notes if judgement else ())]
     document: dict[str, Any] = {
         "subject": options.subject or pseudonym(study),
         "modality": study.scan.modality,
@@ -91,10 +111,10 @@ def assemble(study: Study, findings: Findings, options: AnalyseOptions, timings_
         "regions": [part for part in findings.regions if part.kind == "lesion" or not refused],
         "lesion": findings.lesion,
         "measurements": [_measurement_part(m) for m in findings.measurements],
-        "baseline": None if refused else findings.baseline,
+        "baseline": healthy,
         "change": judgement.change if judgement else None,
-        "clinical": None,
-        "explanation": None if refused else findings.explanation,
+        "clinical": clinical,
+        "explanation": None if findings.refusal is not None else findings.explanation,
         "quality": _quality(notes, findings.refusal),
         "models": list(findings.models),
         "timings_ms": dict(timings_ms),
@@ -156,7 +176,17 @@ def _fat_part(estimate: FatEstimate) -> FatPart:
         method=estimate.method,
         statistic=estimate.statistic,
         pdff_equivalent=estimate.pdff_equivalent,
+        error_budget=_budget_parts(estimate),
     )
+
+
+def _budget_parts(estimate: FatEstimate) -> list[ErrorSourcePart] | None:
+    if estimate.budget is None:
+        return None
+    return [
+        ErrorSourcePart(source=one.source, sd_points=round(one.sd_points, 4), added=one.added)
+        for one in estimate.budget.sources
+    ]
 
 
 def _measurement_part(measurement: Any) -> MeasurementPart:
@@ -181,8 +211,21 @@ def _distinct(codes: list[QualityCode]) -> list[tuple[str, str]]:
     ]
 
 
+def _joined(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """All remarks on the outline as one, whose opening words stand once; other codes as they are."""
+    head = WARNINGS[OUTLINE]
+    said = [text.removeprefix(head).strip() for code, text in pairs if code == OUTLINE]
+    if len(said) < 2:
+        return pairs
+    opening = [head] if any(text.startswith(head) for code, text in pairs if code == OUTLINE) else []
+    whole = " ".join([*opening, *(text for text in said if text)])
+    place = next(k for k, (code, _) in enumerate(pairs) if code == OUTLINE)
+    others = [pair for pair in pairs if pair[0] != OUTLINE]
+    return [*others[:place], (OUTLINE, whole), *others[place:]]
+
+
 def _quality(notes: list[QualityCode], refusal: SteatoscopeError | None) -> QualityPart:
     codes = [*notes, *([refusal.quality_code()] if refusal else [])]
-    unique = _distinct(codes)
+    unique = _joined(_distinct(codes))
     status: Status = "refused" if refusal else ("warn" if codes else "ok")
     return QualityPart(status=status, codes=[CodePart(code=code, message=message) for code, message in unique])

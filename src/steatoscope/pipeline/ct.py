@@ -8,19 +8,22 @@ import numpy as np
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import CTScan, Study, Volume
-from steatoscope.core.measurement import Measurement
-from steatoscope.core.report import ExplanationPart, FattyAreaPart, ModelPart, RegionPart
-from steatoscope.pipeline.ct_slices import analyse_slices
+from steatoscope.core.measurement import Interval, Measurement
+from steatoscope.core.report import FattyAreaPart, ModelPart, RegionPart
+from steatoscope.pipeline.ct_slices import analyse_slices, focal_map
 from steatoscope.pipeline.display import volume_pictures
 from steatoscope.pipeline.findings import FatEstimate, Findings
+from steatoscope.pipeline.foreign import NOTHING, boneless_ct, foreign_ct, no_liver
 from steatoscope.pipeline.methods import equation_part, mask_note
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.organs import given_mask, mask_files, volume_segmentation, with_liver
 from steatoscope.pipeline.ports import FocalFindings, Organs, Ports
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.why import ct_explanation
 from steatoscope.science.clinical.baseline import ct_baseline
 from steatoscope.science.clinical.fatty_area import fatty_area
 from steatoscope.science.clinical.grades import profile_for_scale, profile_named
+from steatoscope.science.clinical.scales import pdff_equivalent_of
 from steatoscope.science.quantify.ct import CTMeasurement, fat_map, measure_ct, measurements
 from steatoscope.science.quantify.ct_gates import GateResult, OrganHU, category, check_gates
 
@@ -46,14 +49,20 @@ class _CTCase:
 def analyse_ct(study: Study, scan: CTScan, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
     """Findings on one CT volume; gates refuse the fat value but keep HU, L-S and a category."""
     mask = given_mask(options.liver_mask, study)
+    foreign = foreign_ct(scan) if mask is None and scan.volume.unit == "HU" else None
     with tracker.stage("segment"):
-        organs = ports.ct_segmenter(scan.volume)
+        organs = NOTHING if foreign is not None else ports.ct_segmenter(scan.volume)
         if mask is not None:
             organs = with_liver(organs, mask)
     if scan.volume.unit == "au":
         return analyse_slices(scan, organs, ports, tracker)
     with tracker.stage("check"):
         gates = check_gates(scan.facts, _organ_hu(organs))
+        if foreign is None and mask is None:
+            foreign = boneless_ct(scan, organs, gates.refusal)
+            organs = organs if foreign is None else Organs(liver=None, method=organs.method, model=organs.model)
+    if foreign is not None:
+        return _refused(_CTCase(scan, organs, replace(gates, refusal=None), None, foreign))
     with tracker.stage("measure"):
         case = _measured(scan, organs, gates, options, gappy=bool(study.source.get("gappy")))
     if organs.liver is not None:
@@ -99,7 +108,7 @@ def _without_liver(gates: GateResult, organs: Organs) -> SteatoscopeError:
     """Contrast is refused first; where nothing at all shows the phase, the missing liver is the better reason."""
     undecided = gates.refusal is None or gates.refusal.code == "E_PHASE"
     nothing = all(value is None for value in organs.hu.values())
-    return SteatoscopeError("E_NOLIVER") if (undecided and nothing) or gates.refusal is None else gates.refusal
+    return no_liver(organs) if (undecided and nothing) or gates.refusal is None else gates.refusal
 
 
 def _refused(case: _CTCase) -> Findings:
@@ -121,6 +130,7 @@ def _refused(case: _CTCase) -> Findings:
         ),
         geometry=case.scan.volume.geometry,
         masks=mask_files(case.organs, case.focal.masks),
+        maps=focal_map(case.scan.volume, case.focal)[0],
         config=_acquisition(case),
     )
 
@@ -139,7 +149,7 @@ def _accepted(
         lesion=focal.lesion,
         notes=_notes(case),
         baseline=ct_baseline(result.liver.median, result.fat.value_percent),
-        explanation=ExplanationPart(heatmap="map-fat.nii.gz", contributions=[]),
+        explanation=ct_explanation(result.liver.median, result.fat),
         models=(*_models(case), equation_part(result.fat.equation)),
         pictures=volume_pictures(
             volume,
@@ -152,7 +162,7 @@ def _accepted(
         ),
         geometry=volume.geometry,
         masks=mask_files(case.organs, focal.masks),
-        maps={"fat": fat},
+        maps={"fat": fat, **focal_map(volume, focal)[0]},
         config={"equation": result.fat.equation, **_acquisition(case)},
     )
 
@@ -185,6 +195,8 @@ def _estimate(result: CTMeasurement) -> FatEstimate:
         high=fat.high,
         level=fat.level,
         sd=fat.sd,
+        budget=fat.budget,
+        pdff_equivalent=pdff_equivalent_of(SCALE, fat.value_percent, Interval(fat.low, fat.high, fat.level)),
         method=f"{fat.equation}, unenhanced 120 kV",
         statistic=STATISTIC,
     )

@@ -58,10 +58,11 @@ def volume_pictures(
     *,
     heat: NDArray[np.float32] | None = None,
     heat_title: str = "",
+    heat_range: tuple[float, float] = (0.0, 40.0),
     regions: Sequence[RegionPart] = (),
     lesions: Mapping[int, Mask] | None = None,
 ) -> tuple[Picture, ...]:
-    """Pictures of the chosen slices of a volume with organs, a local map (percent), region boxes and lesion masks.
+    """Pictures of the chosen slices of a volume with organs, a local map, region boxes and lesion masks.
 
     The slice of the surest focal region is among them.
     """
@@ -78,6 +79,7 @@ def volume_pictures(
             kidney=_plane(organs.kidney, index),
             heat=None if heat is None else heat[index],
             heat_title=heat_title,
+            heat_range=heat_range,
             lesions=planes.get(index),
             boxes=tuple((r.kind, r.box[:4], r.score) for r in regions if r.box[4] == index),
             pixel_aspect=spacing[1] / spacing[2],

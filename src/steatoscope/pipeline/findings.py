@@ -10,6 +10,7 @@ from steatoscope.core.geometry import Geometry
 from steatoscope.core.image import Mask, Volume
 from steatoscope.core.measurement import Measurement
 from steatoscope.core.report import (
+    BaselineItem,
     BaselinePart,
     CategoryPart,
     ExplanationPart,
@@ -22,6 +23,7 @@ from steatoscope.core.report import (
     SteatosisPart,
 )
 from steatoscope.pipeline.outcome import Picture, ViewFindings
+from steatoscope.science.uncertainty.budget import ErrorBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class FatEstimate:
     """A fat value in percent on ``scale`` with its interval bounds at ``level`` and a Normal ``sd`` in points.
 
     ``probabilities`` are the four grade probabilities where a model gives its own; None means Normal error around the
-    value. ``steatosis`` and ``grade_set`` (labels that together hold at ``level``) likewise.
+    value. ``steatosis`` and ``grade_set`` (labels that together hold at ``level``) likewise. ``budget`` names the
+    errors behind ``sd`` where they are known one by one.
     """
 
     value_percent: float
@@ -44,6 +47,7 @@ class FatEstimate:
     probabilities: Mapping[str, float] | None = None
     steatosis: SteatosisPart | None = None
     grade_set: tuple[str, ...] | None = None
+    budget: ErrorBudget | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,7 @@ class Findings:
     refusal: SteatoscopeError | None = None
     category: CategoryPart | None = None
     baseline: BaselinePart | None = None
+    baseline_items: tuple[BaselineItem, ...] = ()
     explanation: ExplanationPart | None = None
     models: tuple[ModelPart, ...] = ()
     pictures: tuple[Picture, ...] = ()

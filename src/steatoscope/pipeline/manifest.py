@@ -40,6 +40,7 @@ class ManifestRow(BaseModel):
     site: str | None = None
     age: float | None = Field(default=None, ge=0, le=120)
     sex: str | None = None
+    clinical: str | None = None
     label_fat_percent: float | None = Field(default=None, ge=0, le=100)
     label_scale: str | None = None
     label_grade: str | None = None
@@ -85,7 +86,7 @@ def _row(line: dict[str, Any], number: int, manifest: Path) -> ManifestRow:
     except ValidationError as fault:
         words = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in fault.errors())
         raise _unfit(manifest, f"Line {number}: {words}.") from fault
-    places = {name: _resolve(getattr(row, name), manifest) for name in ("path", "mask_path")}
+    places = {name: _resolve(getattr(row, name), manifest) for name in ("path", "mask_path", "clinical")}
     return row.model_copy(update=places)
 
 

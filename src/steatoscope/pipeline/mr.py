@@ -9,15 +9,17 @@ import numpy as np
 from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import Mask, MRScan, Study, Volume
 from steatoscope.core.measurement import Measurement
-from steatoscope.core.report import ExplanationPart, FattyAreaPart, ModelPart, RegionPart
+from steatoscope.core.report import FattyAreaPart, ModelPart, RegionPart
 from steatoscope.pipeline.display import percentile_limits, volume_pictures
 from steatoscope.pipeline.findings import Findings
+from steatoscope.pipeline.foreign import foreign_mr, no_liver
 from steatoscope.pipeline.methods import constants_part, mask_note
 from steatoscope.pipeline.mr_fat import FatSource, LiverReading, fat_source, percent_volume, read_liver
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.organs import given_mask, mask_files, partial_coverage, volume_segmentation, with_liver
 from steatoscope.pipeline.ports import Organs, Ports
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.why import mr_explanation
 from steatoscope.science.clinical.baseline import pdff_baseline
 from steatoscope.science.clinical.fatty_area import fatty_area
 from steatoscope.science.clinical.grades import profile_for_scale, profile_named
@@ -82,11 +84,14 @@ def _measured(
 ) -> _MRCase:
     case = _MRCase(study, scan, source, organs, None, fault, whole=False, notes=organs.notes)
     if organs.liver is None or source is None:
-        return case if fault else replace(case, refusal=SteatoscopeError("E_NOLIVER"))
+        return case if fault else replace(case, refusal=no_liver(organs))
     partial = partial_coverage(organs.liver, scan.anatomy.geometry, study.source)
     case = replace(
         case, whole=partial is None, notes=(*organs.notes, *mask_note(organs), *((partial,) if partial else ()))
     )
+    foreign = foreign_mr(scan, source) if options.liver_mask is None else None
+    if foreign is not None:
+        return replace(case, organs=replace(organs, liver=None), refusal=foreign)
     try:
         reading = read_liver(source, _eroded(scan.anatomy, organs.liver), scan.facts, options.level, options.seed)
     except SteatoscopeError as error:
@@ -133,7 +138,7 @@ def _accepted(
         regions=regions,
         notes=case.notes,
         baseline=pdff_baseline(value) if source.scale == "pdff" else None,
-        explanation=ExplanationPart(heatmap="map-fat.nii.gz", contributions=[]),
+        explanation=mr_explanation(value, reading.uncorrected_percent, reading.t1_factor),
         models=_models(case.organs, source),
         pictures=volume_pictures(
             anatomy,

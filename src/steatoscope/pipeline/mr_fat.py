@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
 from steatoscope.core.image import EchoTrain, Floats, Mask, MRFacts, MRScan, Volume
-from steatoscope.core.measurement import Measurement
+from steatoscope.core.measurement import Interval, Measurement
 from steatoscope.core.report import FatScale
 from steatoscope.pipeline.findings import FatEstimate
+from steatoscope.science.clinical.scales import pdff_equivalent_of
 from steatoscope.science.quantify.mr_dixon import dixon_echoes, three_point_fraction, two_point_fraction
 from steatoscope.science.quantify.mr_fit import fit_fat_water
 from steatoscope.science.quantify.mr_maps import FatWaterFit
-from steatoscope.science.quantify.mr_roi import LiverFat, liver_fat_fraction
+from steatoscope.science.quantify.mr_roi import (
+    REPEATABILITY,
+    REPEATABILITY_POINTS,
+    SLOPE_ERROR,
+    SPECTROSCOPY,
+    LiverFat,
+    liver_fat_fraction,
+)
 from steatoscope.science.quantify.mr_t1 import corrected_fraction, t1_bias
+from steatoscope.science.uncertainty.budget import ErrorBudget, ErrorSource
 
-MAP_REPEATABILITY_POINTS: Final = 0.45
-MAP_SLOPE_ERROR: Final = 0.03
+STATISTICS: Final = "sum against median of voxels"
+T1_CORRECTION: Final = "half of the T1 correction"
+DIXON: Final = "two-point Dixon against PDFF"
 DIXON_SD_POINTS: Final = 2.4
+DIXON_BUDGET: Final = ErrorBudget((ErrorSource(DIXON, DIXON_SD_POINTS),))
 T1_WARN: Final = 1.10
 T1_STRONG: Final = 1.30
 _FEWEST_FOR_FIT: Final = {"complex": 3, "magnitude": 4}
@@ -44,12 +54,17 @@ class FatSource:
 
 @dataclass(frozen=True, slots=True)
 class LiverReading:
-    """The liver's fat estimate, further values, remarks, and the refusal where there is one."""
+    """The liver's fat estimate, further values, remarks, and the refusal where there is one.
+
+    Where T1 bias was corrected, ``uncorrected_percent`` is the value before and ``t1_factor`` the bias.
+    """
 
     estimate: FatEstimate
     measurements: tuple[Measurement, ...]
     notes: tuple[QualityCode, ...]
     refusal: SteatoscopeError | None
+    uncorrected_percent: float | None = None
+    t1_factor: float = 1.0
 
 
 def fat_source(scan: MRScan, spectrum: str) -> FatSource:
@@ -106,35 +121,35 @@ def _from_fit(fit: FatWaterFit, liver: Mask, facts: MRFacts, level: float, seed:
         read = liver_fat_fraction(fit, liver, seed=seed)
     except ValueError as fault:
         raise SteatoscopeError("E_NOLIVER", cause="No fitted voxel lies in the liver mask.") from fault
-    sd = _sd_at_95(read)
-    value, t1_notes = _without_t1(read.value_percent, facts, fit.field_strength_t)
-    disagreement = read.value_percent - read.median_percent
-    sd = float(np.hypot(np.hypot(sd, 0.5 * disagreement), 0.5 * (value - read.value_percent)))
+    factor, t1_notes = _t1_factor(facts, fit.field_strength_t)
+    value = corrected_fraction(read.value_percent, factor) if t1_notes else read.value_percent
+    budget = read.budget.with_sources(
+        [
+            ErrorSource(STATISTICS, 0.5 * abs(read.value_percent - read.median_percent)),
+            ErrorSource(T1_CORRECTION, 0.5 * abs(value - read.value_percent)),
+        ]
+    )
     notes = tuple(warning(code) for code in read.codes if code.startswith("W_"))
     refusal = SteatoscopeError(read.refusal) if read.refusal else None
     estimate = _estimate(
-        value, sd, "pdff", f"{fit.method}{', T1-corrected' if t1_notes else ''}", read.statistic, level
+        value, budget, "pdff", f"{fit.method}{', T1-corrected' if t1_notes else ''}", read.statistic, level
     )
-    return LiverReading(estimate, _fit_values(read), (*notes, *t1_notes), refusal)
+    before = read.value_percent if t1_notes else None
+    return LiverReading(estimate, _fit_values(read), (*notes, *t1_notes), refusal, before, factor)
 
 
-def _sd_at_95(read: LiverFat) -> float:
-    """The Normal SD behind an interval at 0.95, from its upper side, which is not cut at 0."""
-    return (read.interval.high - read.value_percent) / NormalDist().inv_cdf(0.975)
-
-
-def _without_t1(value: float, facts: MRFacts, field_t: float) -> tuple[float, tuple[QualityCode, ...]]:
-    """The value corrected for T1 bias where repetition time and flip angle are known and the bias exceeds 10 %."""
+def _t1_factor(facts: MRFacts, field_t: float) -> tuple[float, tuple[QualityCode, ...]]:
+    """The T1 bias and its remark where repetition time and flip angle are known and it exceeds 10 %; else 1."""
     if facts.repetition_time_ms is None or facts.flip_angle_deg is None:
-        return value, ()
+        return 1.0, ()
     if facts.repetition_time_ms <= 0.0 or not 0.0 < facts.flip_angle_deg <= 90.0:
-        return value, ()
+        return 1.0, ()
     factor = t1_bias(facts.repetition_time_ms, facts.flip_angle_deg, field_t).factor
     if factor <= T1_WARN:
-        return value, ()
+        return 1.0, ()
     strong = " Strong bias: normal and mild cannot be told apart." if factor > T1_STRONG else ""
     detail = f"TR {facts.repetition_time_ms:g} ms, flip {facts.flip_angle_deg:g} deg, factor {factor:.2f}.{strong}"
-    return corrected_fraction(value, factor), (warning("W_T1", detail),)
+    return factor, (warning("W_T1", detail),)
 
 
 def _fit_values(read: LiverFat) -> tuple[Measurement, ...]:
@@ -158,7 +173,7 @@ def _from_map(source: FatSource, liver: Mask, level: float) -> LiverReading:
     value = float(np.median(values))
     low, high = (float(q) for q in np.percentile(values, [25, 75]))
     dixon = source.scale == "dixon_sff"
-    sd = DIXON_SD_POINTS if dixon else float(np.hypot(MAP_REPEATABILITY_POINTS, MAP_SLOPE_ERROR * value))
+    budget = DIXON_BUDGET if dixon else _map_budget(value)
     refusal = None
     if dixon and value < -2.0 * DIXON_SD_POINTS:
         refusal = SteatoscopeError("E_IRON", cause="The two-point estimate is negative: R2* outweighs the fat.")
@@ -167,22 +182,34 @@ def _from_map(source: FatSource, liver: Mask, level: float) -> LiverReading:
         rate = source.r2star[liver]
         rate = rate[np.isfinite(rate)]
         measurements.append(Measurement("r2star", float(np.median(rate)) if rate.size else None, "1/s", "median"))
-    estimate = _estimate(value, sd, source.scale, source.method, "median over the eroded liver", level)
+    estimate = _estimate(value, budget, source.scale, source.method, "median over the eroded liver", level)
     return LiverReading(estimate, tuple(measurements), (), refusal)
 
 
-def _estimate(value: float, sd: float, scale: str, method: str, statistic: str, level: float) -> FatEstimate:
-    half = NormalDist().inv_cdf(0.5 + level / 2.0) * sd
+def _map_budget(value: float) -> ErrorBudget:
+    """Errors of a vendor's PDFF map, whose fit and noise are not known."""
+    return ErrorBudget(
+        (ErrorSource(REPEATABILITY, REPEATABILITY_POINTS), ErrorSource(SPECTROSCOPY, SLOPE_ERROR * abs(value)))
+    )
+
+
+def _estimate(
+    value: float, budget: ErrorBudget, scale: FatScale, method: str, statistic: str, level: float
+) -> FatEstimate:
+    half = budget.half_width(level)
     shown = min(max(value, 0.0), 100.0)
+    low, high = min(max(value - half, 0.0), shown), max(min(value + half, 100.0), shown)
     return FatEstimate(
         value_percent=shown,
         scale=scale,
-        low=min(max(value - half, 0.0), shown),
-        high=max(min(value + half, 100.0), shown),
+        low=low,
+        high=high,
         level=level,
-        sd=sd,
+        sd=budget.sd,
         method=method,
         statistic=statistic,
+        budget=budget,
+        pdff_equivalent=pdff_equivalent_of(scale, shown, Interval(low, high, level)),
     )
 
 

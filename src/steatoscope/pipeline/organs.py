@@ -15,6 +15,7 @@ from steatoscope.core.image import Mask, Study
 from steatoscope.core.report import SegmentationPart, SegmentPart
 from steatoscope.imaging.io.masks import read_liver_mask
 from steatoscope.pipeline.ports import Organs
+from steatoscope.science.quantify.coverage import in_view
 
 FEWEST_SLICES = 5
 THICKEST_MM = 10.0
@@ -44,10 +45,11 @@ def with_liver(organs: Organs, liver: Mask) -> Organs:
 
 
 def partial_coverage(liver: Mask, geometry: Geometry, source: Mapping[str, Any]) -> QualityCode | None:
-    """``W_PARTIAL`` where a volume would be wrong: few, thick or gappy slices, or a liver cut off."""
+    """``W_PARTIAL`` where a volume would be wrong: few, thick or gappy slices, or a liver cut off. Says the share."""
     area = liver.reshape(liver.shape[0], -1).sum(axis=1)
     if liver.shape[0] < FEWEST_SLICES:
-        return warning("W_PARTIAL", f"{liver.shape[0]} slices; at least {FEWEST_SLICES} are needed for a volume.")
+        few = f"{liver.shape[0]} slices; at least {FEWEST_SLICES} are needed for a volume."
+        return warning("W_PARTIAL", f"{few} {in_view(liver, geometry)}".strip())
     if not geometry.known:
         return warning("W_PARTIAL", "The spacing is unknown.")
     if source.get("gappy"):
@@ -55,7 +57,7 @@ def partial_coverage(liver: Mask, geometry: Geometry, source: Mapping[str, Any])
     if geometry.spacing[0] > THICKEST_MM:
         return warning("W_PARTIAL", f"Slices lie {geometry.spacing[0]:.0f} mm apart.")
     if max(area[0], area[-1]) > CUT_SHARE * area.max():
-        return warning("W_PARTIAL", "The liver reaches the end of the stack.")
+        return warning("W_PARTIAL", f"The liver reaches the end of the stack. {in_view(liver, geometry)}".strip())
     return None
 
 

@@ -5,18 +5,19 @@ Learned and classical adapters stand behind them; the composition root chooses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.core.errors import QualityCode
+from steatoscope.core.errors import QualityCode, SteatoscopeError
 from steatoscope.core.image import Mask, Modality, Volume
 from steatoscope.core.measurement import Measurement
-from steatoscope.core.report import Contribution, LesionPart, ModelPart, RegionPart
+from steatoscope.core.report import BaselineItem, Contribution, LesionPart, ModelPart, RegionPart, StartPart
 from steatoscope.pipeline.findings import FatEstimate
+from steatoscope.science.clinical.repeatability import Repeatability
 
 if TYPE_CHECKING:
     from steatoscope.imaging.preprocess.us_sector import Sector
@@ -75,20 +76,25 @@ class Site:
 class ViewReading:
     """What a grader says of one view: its map (rows, columns; NaN where undefined), values, and where they were read.
 
-    ``kidney`` says whether a kidney is in view; None where the grader does not look for one.
+    ``heat_title`` says what the map holds. ``kidney`` says whether a kidney is in view; None where the grader does not
+    look for one.
     """
 
     heat: NDArray[np.float32] | None = None
     measurements: tuple[Measurement, ...] = ()
     sites: tuple[Site, ...] = ()
     kidney: bool | None = None
+    heat_title: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class UltrasoundReading:
     """A grader's answer for one patient: the estimate, why, and how far the images lie from its training data.
 
-    ``views`` has one reading for each view, in order.
+    ``views`` has one reading for each view, in order. ``baseline_z`` compares with the patients that
+    ``baseline_reference`` names (None: biopsy-normal ones of an obese surgical cohort). ``start`` and the contributions
+    add up to the estimate. ``baseline_items`` are single readings beside those patients; ``repeatability`` is what the
+    model's values differ by in repeats. ``refusal`` says in numbers why all views are out of the distribution.
     """
 
     estimate: FatEstimate
@@ -98,19 +104,27 @@ class UltrasoundReading:
     notes: tuple[QualityCode, ...]
     model: ModelPart
     baseline_z: float | None = None
+    baseline_reference: str | None = None
+    start: StartPart | None = None
+    baseline_items: tuple[BaselineItem, ...] = ()
+    repeatability: Repeatability | None = None
+    refusal: SteatoscopeError | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class FocalFindings:
     """Focal regions of one view or volume; ``masks`` (rows, columns) by slice or by frame of the clip.
 
-    ``lesion`` is a class, None wherever no claim is made.
+    ``lesion`` is a class, None where no claim is made. ``heat`` (slices, rows, columns) says how sure the model is of
+    a focal region at each place, 0-1, NaN where it does not look; ``heat_title`` says so in words.
     """
 
     regions: tuple[RegionPart, ...] = ()
     masks: Mapping[int, Mask] = field(default_factory=dict)
     lesion: LesionPart | None = None
     model: ModelPart | None = None
+    heat: NDArray[np.float32] | None = None
+    heat_title: str = ""
 
 
 class CTSegmenter(Protocol):
@@ -163,11 +177,39 @@ class UltrasoundGrader(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class GateVerdict:
+    """Whether a view is an ultrasound picture of a liver at all: above a ``score`` of 1 it is not; None: not scored.
+
+    ``refusal`` says why it must not be read; ``notes`` are remarks on a view that may.
+    """
+
+    score: float | None = None
+    refusal: SteatoscopeError | None = None
+    notes: tuple[QualityCode, ...] = ()
+    model: ModelPart | None = None
+
+
+class UltrasoundGate(Protocol):
+    """Tells pictures of livers from pictures of anything else, before anything is measured on them."""
+
+    def __call__(self, view: PreparedView) -> GateVerdict:
+        """The verdict on one view."""
+
+
+class TrainedOn(Protocol):
+    """Tells whether a model learnt from one of some files."""
+
+    def __call__(self, model: ModelPart, files: Collection[str]) -> bool:
+        """``files`` are SHA-256 hashes of whole files."""
+
+
+@dataclass(frozen=True, eq=False)
 class Ports:
     """The adapters of one analysis, wired by the composition root.
 
     ``modality`` is that of a model which the caller chose by name: studies of another modality are wrong usage.
-    ``eight_bit`` says that it takes slices without HU.
+    ``eight_bit`` says that it takes slices without HU. Without a ``us_gate`` every view is let in,
+    without ``trained_on`` nothing is known of the models' training images.
     """
 
     ct_segmenter: CTSegmenter
@@ -179,3 +221,5 @@ class Ports:
     ct_focal: CTFocal
     modality: Modality | None = None
     eight_bit: bool = False
+    us_gate: UltrasoundGate | None = None
+    trained_on: TrainedOn | None = None

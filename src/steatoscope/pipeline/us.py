@@ -16,12 +16,14 @@ from steatoscope.pipeline.findings import Findings
 from steatoscope.pipeline.options import AnalyseOptions
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, Ports, PreparedView, UltrasoundReading
 from steatoscope.pipeline.progress import Tracker
+from steatoscope.pipeline.protocol import repeatability_config
+from steatoscope.pipeline.us_admit import Admission, admitted
 from steatoscope.pipeline.us_kidney import checked_kidneys
 from steatoscope.pipeline.us_show import ShownView, mask_files, pictures, segmentation, view_findings
-from steatoscope.pipeline.us_views import prepare_view
 from steatoscope.science.quantify.us_quantify import measure_us
 
 ACROSS_KIDNEY = 0.2
+HEALTHY_PATIENTS = "biopsy-normal patients of the model's training set (an obese surgical cohort)"
 KIDNEY_COVERED = "It covers part of what was outlined as kidney: check it on the overlay."
 
 
@@ -35,20 +37,20 @@ class _USCase:
     reading: UltrasoundReading | None
     refusal: SteatoscopeError | None
     notes: tuple[QualityCode, ...]
+    let_in: Admission
 
 
 def analyse_us(study: Study, scan: USScan, options: AnalyseOptions, ports: Ports, tracker: Tracker) -> Findings:
     """Findings on one patient's ultrasound; colour overlays are left out, foreign images refused."""
     with tracker.stage("prepare"):
-        prepared = [prepare_view(view) for view in scan.views]
-        views = tuple(replace(view, number=k) for k, (view, _) in enumerate(prepared) if view is not None)
-        notes = tuple(note for _, found in prepared for note in found)
+        let_in = admitted(scan.views, ports.us_gate, study.notes)
+        views = let_in.views
     with tracker.stage("segment"):
-        organs = tuple(ports.us_segmenter(view) for view in views)
+        organs = tuple(_unmeasured() if let_in.refusal else ports.us_segmenter(view) for view in views)
         if options.liver_mask is not None and views:
             organs = _with_given(organs, read_liver_mask(options.liver_mask, scan), views)
     with tracker.stage("grade"):
-        case = _read(views, organs, notes, options, ports)
+        case = _read(let_in, organs, options, ports)
     with tracker.stage("localise"):
         case = replace(case, focal=_focal(case, ports))
     with tracker.stage("measure"):
@@ -86,23 +88,26 @@ def _given(liver: Mask, found: Organs) -> Organs:
     )
 
 
-def _read(
-    views: tuple[PreparedView, ...],
-    organs: tuple[Organs, ...],
-    notes: tuple[QualityCode, ...],
-    options: AnalyseOptions,
-    ports: Ports,
-) -> _USCase:
-    if not views:
-        fault = SteatoscopeError("E_OOD", cause="No B-mode scan sector was found.")
-        return _USCase(views, organs, (), None, fault, notes)
+def _unmeasured() -> Organs:
+    """Nothing is sought on a view that may not be read."""
+    return Organs(liver=None, method=SECTOR_METHOD)
+
+
+def _read(let_in: Admission, organs: tuple[Organs, ...], options: AnalyseOptions, ports: Ports) -> _USCase:
+    views, notes = let_in.views, let_in.notes
+    if let_in.refusal is not None:
+        return _USCase(views, organs, (), None, let_in.refusal, notes, let_in)
     if all(organ.liver is None for organ in organs):
         fault = SteatoscopeError("E_NOLIVER", cause="The given mask holds no tissue.")
-        return _USCase(views, organs, (), None, fault, notes)
+        return _USCase(views, organs, (), None, fault, notes, let_in)
     notes = (*notes, *(note for organ in organs for note in organ.notes))
     reading, organs, unseen = checked_kidneys(views, organs, lambda chosen: ports.us_grader(chosen, options.level))
-    refusal = SteatoscopeError("E_OOD") if reading.out_of_distribution else None
-    return _USCase(views, organs, (), reading, refusal, (*notes, *reading.notes, *unseen))
+    if not reading.out_of_distribution:
+        return _USCase(views, organs, (), reading, None, (*notes, *reading.notes, *unseen), let_in)
+    # what a reading says of its spread is said of a value; here there is none
+    said = (note for note in reading.notes if note.code != "W_OOD")
+    refusal = reading.refusal or SteatoscopeError("E_OOD")
+    return _USCase(views, organs, (), reading, refusal, (*notes, *said, *unseen), let_in)
 
 
 def _focal(case: _USCase, ports: Ports) -> tuple[FocalFindings, ...]:
@@ -121,6 +126,8 @@ def _measured(case: _USCase, number: int) -> tuple[Measurement, ...]:
         found = case.reading.views[number].measurements
     if organ.liver is not None:
         found = (*found, *measure_us(view.frames, view.sector, view.tissue & organ.liver[0], view.pixel_mm))
+    if case.refusal is not None:
+        found = tuple(replace(value, quality="poor") for value in found)
     if len(case.views) == 1 or view.name is None:
         return found
     return tuple(replace(value, name=f"{value.name}_{view.name.lower()}") for value in found)
@@ -138,14 +145,24 @@ def _findings(case: _USCase, values: tuple[Measurement, ...]) -> Findings:
         notes=case.notes,
         refusal=case.refusal,
         baseline=_baseline(accepted) if accepted else None,
+        baseline_items=accepted.baseline_items if accepted else (),
         explanation=_explanation(accepted) if accepted else None,
         models=_models(case),
         pictures=pictures(shown),
         views=view_findings(shown),
         geometry=None,
         masks=mask_files(shown),
-        config={"frames": {view.name or str(k): list(view.chosen) for k, view in enumerate(case.views)}},
+        config=_config(case, accepted),
     )
+
+
+def _config(case: _USCase, accepted: UltrasoundReading | None) -> dict[str, object]:
+    frames = {view.name or str(k): list(view.chosen) for k, view in enumerate(case.views)}
+    named: dict[str, object] = {"frames": frames}
+    if case.let_in.scores:
+        named["foreignness"] = case.let_in.scores
+    own = accepted.repeatability if accepted else None
+    return named if own is None else {**named, "repeatability": repeatability_config(own)}
 
 
 def _shown(case: _USCase, accepted: UltrasoundReading | None) -> list[ShownView]:
@@ -163,6 +180,7 @@ def _surest(focal: Sequence[FocalFindings]) -> LesionPart | None:
 def _models(case: _USCase) -> tuple[ModelPart, ...]:
     """The models that took part, each once."""
     parts = [
+        *case.let_in.models,
         *((case.reading.model,) if case.reading else ()),
         *(organ.model for organ in case.organs if organ.model is not None),
         *(found.model for found in case.focal if found.model is not None),
@@ -173,18 +191,21 @@ def _models(case: _USCase) -> tuple[ModelPart, ...]:
 def _baseline(reading: UltrasoundReading) -> BaselinePart | None:
     if reading.baseline_z is None:
         return None
+    given = reading.baseline_reference
     return BaselinePart(
-        reference="biopsy-normal patients of the model's training set (an obese surgical cohort)",
+        reference=given or HEALTHY_PATIENTS,
         percentile=None,
         z=reading.baseline_z,
         healthy_upper_limit=None,
         text=(
             f"The score of the image features lies {reading.baseline_z:+.1f} robust standard deviations from that of "
-            "the biopsy-normal patients of the training set; more fat gives a higher score."
+            f"{given or 'the biopsy-normal patients of the training set'}; more fat gives a higher score."
         ),
     )
 
 
 def _explanation(reading: UltrasoundReading) -> ExplanationPart:
     mapped = any(view.heat is not None for view in reading.views)
-    return ExplanationPart(heatmap="overlay.png" if mapped else None, contributions=list(reading.contributions))
+    return ExplanationPart(
+        heatmap="overlay.png" if mapped else None, contributions=list(reading.contributions), start=reading.start
+    )

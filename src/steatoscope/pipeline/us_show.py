@@ -14,6 +14,8 @@ from steatoscope.pipeline.outcome import Picture, ViewFindings
 from steatoscope.pipeline.ports import SECTOR_METHOD, FocalFindings, Organs, PreparedView, ViewReading
 
 HEAT_TITLE = "Where the estimate comes from, points of fat"
+STEPS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+MOST_SHOWN_PERCENTILE = 99.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,7 @@ def _picture(shown: ShownView) -> Picture:
         sector=None if outlined else view.sector.mask,
         lesions=shown.focal.masks.get(number),
         heat=heat,
-        heat_title=HEAT_TITLE,
+        heat_title=_heat_title(reading),
         heat_range=symmetric_range(heat),
         boxes=tuple((region.kind, region.box[:4], region.score) for region in regions),
         sites=sites,
@@ -124,7 +126,7 @@ def _view_findings(shown: ShownView) -> ViewFindings:
         liver=None if organs.liver is None else organs.liver[0],
         kidney=None if organs.kidney is None else organs.kidney[0],
         heat=heat,
-        heat_title=HEAT_TITLE,
+        heat_title=_heat_title(reading),
         heat_range=symmetric_range(heat),
         regions=shown.focal.regions,
         focal=shown.focal.masks,
@@ -133,9 +135,14 @@ def _view_findings(shown: ShownView) -> ViewFindings:
     )
 
 
+def _heat_title(reading: ViewReading | None) -> str:
+    return (reading.heat_title if reading is not None else "") or HEAT_TITLE
+
+
 def symmetric_range(heat: NDArray[np.float32] | None) -> tuple[float, float]:
-    """Limits of the colour scale around 0, a whole number of steps of 5 points."""
+    """Limits of the colour scale around 0: a round number that 99 of 100 places do not pass."""
     if heat is None or not np.isfinite(heat).any():
-        return -5.0, 5.0
-    reach = 5.0 * max(1.0, float(np.ceil(np.nanmax(np.abs(heat)) / 5.0)))
+        return -STEPS[0], STEPS[0]
+    most = float(np.nanpercentile(np.abs(heat), MOST_SHOWN_PERCENTILE))
+    reach = next((step for step in STEPS if step >= most), STEPS[-1])
     return -reach, reach

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from steatoscope.core.errors import QualityCode, warning
-from steatoscope.core.image import USView
+import numpy as np
+
+from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
+from steatoscope.core.image import Clip, USView
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
-from steatoscope.imaging.preprocess.us_frames import select_frames
+from steatoscope.imaging.preprocess.us_frames import COLOUR_LIMIT, select_frames
 from steatoscope.imaging.preprocess.us_sector import find_sector
 from steatoscope.pipeline.ports import PreparedView
+from steatoscope.pipeline.remedies import COLOUR_REMEDY, WHOLE_REMEDY
 
 
 def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, ...]]:
-    """A view ready to be read, with remarks; None where it shows no scan sector or only coloured frames."""
+    """A view ready to be read, with remarks; None where :func:`unreadable` says why not."""
     notes = () if view.clip.pixel_mm is not None else (warning("W_SPACING"),)
     sector = find_sector(view.clip)
     if sector is None:
@@ -25,6 +28,19 @@ def prepare_view(view: USView) -> tuple[PreparedView | None, tuple[QualityCode, 
     chosen = tuple(int(k) for k in choice.indices)
     tissue = tissue_mask(frames, sector)
     return PreparedView(view.name, frames, sector, tissue, view.clip.pixel_mm, chosen), notes
+
+
+def unreadable(clip: Clip) -> SteatoscopeError:
+    """Why a clip gave no view: colour in every frame, grey levels that are all alike, or no scan sector."""
+    share = float(np.min(clip.coloured)) if clip.coloured is not None and clip.coloured.size else 0.0
+    if share > COLOUR_LIMIT:
+        cause = (
+            f"Every frame carries colour ({share:.1%} of the pixels or more; at most {COLOUR_LIMIT:.1%} is let pass)."
+        )
+        return SteatoscopeError("E_OOD", cause=cause, remedy=COLOUR_REMEDY)
+    spread = float(clip.frames.std())
+    cause = f"No B-mode scan sector was found (grey levels vary by {spread:.0f} of 255)."
+    return SteatoscopeError("E_OOD", cause=cause, remedy=WHOLE_REMEDY)
 
 
 def _left_out(coloured: int) -> str:

@@ -100,10 +100,19 @@ def test_the_products_own_benchmarks_keep_their_signatures(calls: list[Any], tmp
     ]
 
 
+def test_benchmarks_of_trust_run_with_and_without_data(calls: list[Any], tmp_path: Path) -> None:
+    assert run(["benchmark", "uncertainty", "--out", str(tmp_path / "o"), "--quick"]) == 0
+    assert run(["benchmark", "uncertainty", "--data", str(tmp_path), "--out", str(tmp_path / "p"), "--seed", "2"]) == 0
+    assert calls == [
+        ("run_uncertainty", {"positional": (None,), "seed": 0, "out": tmp_path / "o", "quick": True}),
+        ("run_uncertainty", {"positional": (tmp_path,), "seed": 2, "out": tmp_path / "p", "quick": False}),
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nonesuch"], "choose from aul, byra2018, ct_liver, mr_liver, mr_pdff, phantom"),
+        (["nonesuch"], "choose from " + ", ".join(sorted(command.BENCHMARKS))),
         (["aul"], "needs --data with annotations.json and images/"),
         (["phantom", "--model", "ct-segmenter"], "takes no --model"),
         (["mr_liver", "--data", ".", "--model", "ct-segmenter"], "a model for ct, but benchmark mr_liver is about mr"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -77,6 +78,8 @@ def test_every_recipe_is_shown_and_whole(name: str, capsys: pytest.CaptureFixtur
     assert run(["recipes", "show", name]) == 0
     text = capsys.readouterr().out
     assert recipe.comparability in text
+    assert f"What a run uses: {recipe.chain}" in text
+    assert recipe.chain
     assert f"steatoscope benchmark {name}" in text
     assert {"small", "full"} <= set(recipe.plans)
     assert set(recipe.architectures) <= set(CARDS)
@@ -119,6 +122,16 @@ def test_the_command_is_kept_without_the_folders_of_this_machine(monkeypatch: py
     assert recipe_run.command_line() == wanted
 
 
+def test_weights_of_an_architecture_and_covariates_reach_the_recipe(calls: list[Any], tmp_path: Path) -> None:
+    (tmp_path / "own.pth").write_bytes(b"weights")
+    given = f"resnet50-r2={tmp_path / 'own.pth'}"
+    arguments = ["benchmark", "r2-resnet50-grading", "--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert run([*arguments, "--weights", given, "--covariates", "manifest"]) == 0
+    assert (calls[0][1]["weights"], calls[0][1]["covariates"]) == (given, "manifest")
+    assert run([*arguments, "--weights", "resnet50-r2=random", "--resume"]) == 0
+    assert "covariates" not in calls[1][1]
+
+
 def test_quick_is_the_small_plan_and_the_default(calls: list[Any], tmp_path: Path) -> None:
     assert run(["benchmark", R4, "--out", str(tmp_path / "a"), "--quick"]) == 0
     assert run(["benchmark", R4, "--out", str(tmp_path / "b")]) == 0
@@ -147,13 +160,52 @@ def test_a_recipe_is_trained(calls: list[Any], tmp_path: Path, capsys: pytest.Ca
     assert calls[1][1]["plan"] == "full"
 
 
+def test_data_choose_the_plan_that_reads_them(
+    calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(tmp_path)]
+    assert run(["train", R4, *given, "--out", str(tmp_path / "a")]) == 0
+    assert "plan real-full, which reads --data" in capsys.readouterr().err
+    assert run(["benchmark", R4, *given, "--out", str(tmp_path / "b")]) == 0
+    assert run(["benchmark", R4, *given, "--out", str(tmp_path / "c"), "--quick"]) == 0
+    assert run(["benchmark", R4, *given, "--out", str(tmp_path / "d"), "--plan", "real-full"]) == 0
+    assert run(["train", "r2-resnet50-grading", *given, "--out", str(tmp_path / "e")]) == 0
+    taken = [noted.get("plan") or noted["positional"][0] for _, noted in calls]
+    assert taken == ["real-full", "real-small", "real-small", "real-full", "full"]
+
+
+def test_a_device_or_table_that_is_not_there_is_told_before_images_are_read(
+    calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("STEATOSCOPE_DEVICE", "cpu")
+    given = ["--data", str(tmp_path), "--out", str(tmp_path / "out")]
+    for words in (["train", R4], ["benchmark", R4], ["benchmark", "byra2018"]):
+        assert run([*words, *given, "--device", "cuda"]) == 2
+        assert "--device" in capsys.readouterr().err
+    assert os.environ["STEATOSCOPE_DEVICE"] == "cpu"
+    assert run(["benchmark", "r2-resnet50-grading", *given, "--covariates", str(tmp_path / "none.csv")]) == 3
+    assert "table of covariates was not found" in capsys.readouterr().err
+    assert calls == []
+    assert not (tmp_path / "out").exists()
+    monkeypatch.delenv("STEATOSCOPE_DEVICE")
+    assert run(["train", R4, *given, "--device", "cpu"]) == 0
+    assert "STEATOSCOPE_DEVICE" not in os.environ
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["benchmark", R4, "--plan", "huge"], "has no plan 'huge'; choose from small"),
+        (["train", R4, "--data", ".", "--plan", "full"], "reads no --data: take real-small or real-full"),
+        (["benchmark", R4, "--data", ".", "--plan", "small"], "reads no --data: take real-small or real-full"),
         (["benchmark", R4, "--quick", "--plan", "full"], "--quick is the plan small"),
         (["benchmark", R4, "--model", "us-first"], "takes no --model"),
         (["benchmark", R4, "--weights", "no-such-file"], "name a file, or package, random, hub"),
+        (["benchmark", R4, "--weights", "hmrs-cnn=no-such-file"], "name a file, or package, random, hub"),
+        (["benchmark", R4, "--covariates", "manifest"], f"{R4} takes no --covariates"),
+        (["benchmark", "phantom", "--covariates", "manifest"], "takes no --covariates: that is for recipes"),
         (["benchmark", "phantom", "--weights", "random"], "takes no --weights: that is for recipes"),
         (["benchmark", "phantom", "--plan", "huge"], "takes no --plan huge"),
         (["benchmark", "mr_pdff", "--resume", "--data", "."], "takes no --resume"),

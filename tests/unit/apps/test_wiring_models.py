@@ -44,7 +44,7 @@ def test_a_folder_of_every_kind_finds_its_port(
     names = [name for name in plain.__dataclass_fields__ if getattr(plain, name) is not getattr(ports, name)]
     part = {"detector": "focal", "first": "grader"}.get(role, role)
     port = f"{modality.lower()}_{part}"
-    assert sorted(names) == sorted([port, "modality"])
+    assert sorted(names) == sorted([port, "modality", "trained_on"])
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,17 @@ from wiring_models import model_folder, threshold_graph
 
 from steatoscope.apps.wiring.focal import PlacedRegion, claimed, iou, joined, region_part, steady, whole_pixels
 from steatoscope.apps.wiring.us_organs import NetworkUltrasound, large_parts, us_organs
-from steatoscope.apps.wiring.us_steatosis import contributions, estimate, hepatorenal, index_words, view_reading
+from steatoscope.apps.wiring.us_steatosis import (
+    contributions,
+    estimate,
+    hepatorenal,
+    index_words,
+    member_spread,
+    view_reading,
+)
 from steatoscope.core.measurement import Interval
 from steatoscope.imaging.preprocess.us_sector import Sector
+from steatoscope.learning.explain.us_steatosis_effects import GroupEffect, ValueAccount
 from steatoscope.learning.inference.us_first import FeatureEffect
 from steatoscope.learning.inference.us_steatosis import LocatedFrame, SteatosisPrediction
 from steatoscope.pipeline.ports import SECTOR_METHOD, PreparedView
@@ -196,6 +204,23 @@ def test_several_views_are_averaged() -> None:
     assert (found.steatosis.probability, found.steatosis.positive) == (pytest.approx(0.45), False)
 
 
+def test_the_members_spread_is_a_measurement_of_the_view() -> None:
+    members = SimpleNamespace(member_values=lambda readings: np.array([10.0, 14.0, 30.0]))
+    model: Any = SimpleNamespace(path=lambda kidney: members)
+    (found,) = member_spread(model, prediction())
+    assert (found.name, found.unit) == ("member_spread", "%")
+    assert found.value == pytest.approx(np.std([10.0, 14.0, 30.0]))
+    assert "3 members" in found.method
+    assert [member_spread(model, prediction(), limit)[0].quality for limit in (None, found.value, 8.0)] == [
+        "ok",
+        "ok",
+        "warn",
+    ]
+    shown = view_reading(prediction(), (found,))
+    assert [value.name for value in shown.measurements] == ["hepatorenal_index", "member_spread"]
+    assert view_reading(prediction(out_of_distribution=True), (found,)).measurements == ()
+
+
 def test_the_index_has_a_quality_and_none_without_a_kidney() -> None:
     (index,) = hepatorenal(prediction())
     assert (index.name, index.value, index.quality) == ("hepatorenal_index", 1.4, "warn")
@@ -218,10 +243,13 @@ def test_a_view_tells_its_map_and_where_the_index_was_read() -> None:
 
 
 def test_contributions_add_up_over_views() -> None:
-    found = contributions([prediction(), prediction(effects=(FeatureEffect("f3", 5.0, 5.0),))])
-    assert sum(part.effect_points for part in found) == pytest.approx((66.0 + 5.0) / 2)
-    assert found[0].feature == "f11"
-    assert found[-1].feature == "all_others"
+    one = ValueAccount(10.0, (GroupEffect("far_field", 4.0, 2.0), GroupEffect("network_liver", 0.5, -6.0)))
+    other = ValueAccount(12.0, (GroupEffect("far_field", 6.0, 1.0), GroupEffect("depth_profile", np.nan, 0.5)))
+    start, found = contributions([one, other])
+    assert start.value_percent == pytest.approx(11.0)
+    assert start.value_percent + sum(part.effect_points for part in found) == pytest.approx((6.0 + 13.5) / 2)
+    assert [part.feature for part in found] == ["network_liver", "far_field", "depth_profile"]
+    assert [part.value for part in found] == [0.5, 5.0, 0.0]
 
 
 @pytest.mark.parametrize("claim", [False, True])

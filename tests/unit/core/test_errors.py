@@ -38,7 +38,9 @@ INVALID = [
     "E_ANNOTATION",
     "E_DUPLICATE",
     "E_SUBJECTS",
+    "E_REPEATED",
     "E_VIEW",
+    "E_FEW",
 ]
 
 

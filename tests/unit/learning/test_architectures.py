@@ -18,6 +18,8 @@ from steatoscope.learning.models.fpn_rcnn import FpnRCNN, PyramidPart, RegionPar
 from steatoscope.learning.models.grading import AttentionGrader, Ensemble, MultiViewGrader  # noqa: E402
 from steatoscope.learning.models.hmrs_cnn import FILTERS, HmrsCNN, TwoBranchHmrsCNN  # noqa: E402
 from steatoscope.learning.models.lite_unet import lite0  # noqa: E402
+from steatoscope.learning.models.vision import torchvision  # noqa: E402
+from steatoscope.learning.recipes import RECIPES  # noqa: E402
 from steatoscope.learning.training.export import export_onnx  # noqa: E402
 
 WHOLE = [card for card in CARDS.values() if card.export == "whole"]
@@ -192,6 +194,64 @@ def test_weights_from_a_file_are_loaded_and_named(tmp_path: Path) -> None:
         Encoder("resnet50", str(tmp_path / "absent.pt"))
     with pytest.raises(UsageError, match="no package"):
         Encoder("resnet50", "package")
+
+
+@pytest.mark.parametrize(("name", "made"), [("faster-rcnn-r50", "resnet50"), ("mask-rcnn-light", "mobilenet_v3_large")])
+def test_a_detector_takes_a_file_of_its_trunk(name: str, made: str, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    trunk = getattr(torchvision.models, made)()
+    torch.save(trunk.state_dict(), tmp_path / "trunk.pth")
+    network = build(name, weights=str(tmp_path / "trunk.pth"))
+    first = next(trunk.parameters())
+    assert torch.equal(next(network.backbone.parameters()), first)
+    assert not torch.equal(next(build(name).backbone.parameters()), first)
+    assert network.record["source"] == "trunk.pth"
+    torch.save(build("hmrs-cnn").state_dict(), tmp_path / "other.pth")
+    with pytest.raises(SteatoscopeError, match="E_WEIGHTS"):
+        build(name, weights=str(tmp_path / "other.pth"))
+
+
+def test_the_lite_unet_takes_a_file_of_its_encoder(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    given = Encoder("efficientnet-lite0")
+    torch.save(given.network.state_dict(), tmp_path / "lite0.pth")
+    network = build("unet-lite0", weights=str(tmp_path / "lite0.pth"))
+    assert torch.equal(network.encoder.blocks[6][0].conv_pwl.weight, given.network.blocks[6][0].conv_pwl.weight)
+    packed = build("unet-lite0", weights="package")
+    assert torch.equal(packed.encoder.conv_stem.weight, lite0(pretrained=True).conv_stem.weight)
+    with pytest.raises(SteatoscopeError, match="E_PATH"):
+        build("unet-lite0", weights=str(tmp_path / "absent.pth"))
+    with pytest.raises(UsageError, match="hub"):
+        build("unet-lite0", weights="hub")
+
+
+def test_cards_and_recipes_name_each_other() -> None:
+    listed = {(recipe.name, name) for recipe in RECIPES.values() for name in recipe.architectures}
+    assert listed == {(recipe, card.name) for card in CARDS.values() for recipe in card.recipes}
+
+
+@pytest.mark.parametrize("name", ["hmrs-cnn", "hmrs-cnn-two-branch"])
+def test_the_hmrs_cards_declare_what_the_publication_leaves_open(name: str) -> None:
+    words = " ".join(CARDS[name].choices)
+    assert all(part in words for part in ("bfloat16", "kernel 3x3", "padding 'same'", "dense layer of 64"))
+    assert ("same fold" in words) == (name == "hmrs-cnn-two-branch")
+
+
+def test_an_ensemble_on_one_encoder_is_the_mean_of_five_graders() -> None:
+    torch.manual_seed(0)
+    whole = build("lite0-ensemble").eval()
+    frames = torch.rand(2, 1, 64, 64)
+    found = []
+    with torch.no_grad():
+        probabilities, percent, spread = whole(frames)
+        for attention, heads in zip(whole.attentions, whole.heads, strict=True):
+            one = AttentionGrader("efficientnet-lite0").eval()
+            one.encoder, one.attention, one.heads = whole.encoder, attention, heads
+            found.append(one(frames))
+    assert len(found) == 5
+    assert torch.allclose(probabilities, torch.stack([torch.softmax(g, 1) for g, _ in found]).mean(0), atol=1e-6)
+    assert torch.allclose(percent, torch.stack([p for _, p in found]).mean(0), atol=1e-6)
+    assert torch.allclose(spread, torch.stack([p for _, p in found]).std(0, unbiased=False), atol=1e-5)
 
 
 def test_an_unknown_architecture_names_the_known_ones() -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from steatoscope.learning.evaluation import plots
-from steatoscope.learning.evaluation.curves import reliability_bins, roc_points
+from steatoscope.learning.evaluation.curves import roc_points
 from steatoscope.learning.evaluation.report import render_html, take_evidence, write_report
 from steatoscope.learning.evaluation.report_evidence import (
     Agreement,
@@ -26,6 +26,7 @@ from steatoscope.learning.evaluation.report_evidence import (
 from steatoscope.learning.evaluation.report_markdown import markdown
 from steatoscope.learning.evaluation.report_rows import MISSING, result_table, role_of, words
 from steatoscope.science.metrics.classification import auc, expected_calibration_error
+from steatoscope.science.uncertainty.reliability import reliability_bins
 
 RNG = np.random.default_rng(3)
 LABELS = RNG.uniform(size=80) < 0.4

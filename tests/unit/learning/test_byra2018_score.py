@@ -53,11 +53,22 @@ def test_figures_are_scikit_learns_and_scipys():
     assert low <= found["mae_percent"] <= high
 
 
+def test_coverage_is_told_by_true_grade_and_the_error_beside_that_of_chance():
+    value = FAT + np.array([0.0, 11.0, 12.0, 0.0, 0.0, 0.0, 0.0, 20.0, -15.0, -20.0])
+    found = scored(answers(value), FAT, resamples=20)
+    shares = [found[f"interval_coverage_{name}"] for name in ("normal", "mild", "moderate", "severe")]
+    assert shares == pytest.approx([1 / 3, 1.0, 0.5, 0.0], abs=1e-4)
+    assert [found[f"set_coverage_{name}"] for name in ("mild", "moderate", "severe")] == [1.0, 0.0, 0.0]
+    low, high = found["ece_if_calibrated_ci"]
+    assert 0.0 < low < found["ece_if_calibrated"] < high < 0.6
+
+
 def test_a_method_that_only_ranks_has_no_values():
     found = scored(Answers.ranking(FAT), FAT, resamples=20)
     assert found["auc"] == found["spearman"] == 1.0
     assert "mae_percent" not in found
     assert "ece" not in found
+    assert "ece_if_calibrated" not in found
 
 
 def test_paired_difference_of_a_method_with_itself_is_zero():

@@ -111,7 +111,7 @@ def test_the_manifest_names_data_folds_seeds_and_machine(tiny: Run) -> None:
     assert all(network["kept_epoch"] in (1, 2) for network in found["networks"])
     assert found["weights"] == {"network": "hmrs-cnn", "source": "random", "sha256": None}
     assert {"python", "torch", "numpy"} <= found["versions"].keys()
-    assert {"device", "threads", "processors"} <= found["hardware"].keys()
+    assert {"machine", "processor", "cores", "device", "threads"} <= found["hardware"].keys()
     assert found["seconds"] > 0
 
 

@@ -54,6 +54,8 @@ def test_broken_tables_are_named(tmp_path: Path, code: str, words: str, lines: l
     with pytest.raises(SteatoscopeError, match=code) as told:
         read_readings(_table(tmp_path / "r.csv", *lines, head=head))
     assert words in told.value.cause
+    assert code == "E_EMPTY" or "reader table" in told.value.message
+    assert "training" not in f"{told.value.message} {told.value.remedy}"
 
 
 def test_missing_files_and_models_are_named(tmp_path: Path) -> None:
@@ -64,3 +66,12 @@ def test_missing_files_and_models_are_named(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_bytes(b"\xff\xfe\x00case")
     with pytest.raises(SteatoscopeError, match="E_FORMAT"):
         read_readings(tmp_path / "r.csv")
+
+
+def test_a_table_in_another_encoding_is_told_without_the_words_of_a_codec(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_bytes("case,subject,reader,grade\nc1,s1,J\u00f6rg,0\n".encode("latin-1"))
+    with pytest.raises(SteatoscopeError, match="E_FORMAT") as told:
+        read_readings(path)
+    assert told.value.cause == "It is not a CSV table in UTF-8 text."
+    assert "UTF-8" in told.value.remedy

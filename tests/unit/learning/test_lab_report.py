@@ -160,6 +160,16 @@ def test_lab_as_a_command_with_a_reader_study(folder: Path, tmp_path: Path, caps
     assert run([*arguments, "--reader-model", "nobody"]) == 3
 
 
+def test_the_page_is_not_laid_among_other_files_but_over_itself(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run(["lab", str(folder), "--out", str(out)]) == 0
+    assert run(["lab", str(folder), "--out", str(out)]) == 0
+    (out / "thesis.txt").write_text("mine", encoding="utf-8")
+    (out / "laboratory.md").unlink()
+    assert run(["lab", str(folder), "--out", str(out)]) == 2
+    assert not (out / "laboratory.md").exists()
+
+
 def test_a_benchmark_of_both_kinds_is_marked_as_partly_simulated(folder: Path, tmp_path: Path) -> None:
     both = _document("both")
     both["results"]["model on phantoms (simulated)"] = {"auc": 0.9}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning.catalogue import open_model
 from steatoscope.learning.evaluation import r1
+from steatoscope.learning.evaluation.r1_data import PLANS, read_study
+from steatoscope.learning.evaluation.r1_read import read_regions
 from steatoscope.learning.evaluation.r1_scores import (
     Truth,
     healthy_distance,
@@ -80,20 +83,16 @@ def test_wrong_words_and_missing_data_are_named(tmp_path: Path) -> None:
     with pytest.raises(SteatoscopeError) as fault:
         r1.run_r1("small", tmp_path, tmp_path)
     assert fault.value.code == "E_PATH"
-    with pytest.raises(UsageError, match="no packed model"):
-        r1.train_r1(tmp_path, tmp_path, seed=0, steps=None, resume=False)
 
 
 @pytest.mark.realdata
 def test_the_chain_reads_real_frames_it_has_not_seen(data_dir: Path, tmp_path: Path) -> None:
-    from steatoscope.learning.evaluation.r1 import _chosen, _regions
-    from steatoscope.learning.training.grading_data import find_folder
-    from steatoscope.learning.training.sets_byra2018 import load_byra2018
-
-    source = load_byra2018(find_folder(data_dir))
-    chosen = {name: own[:1] for name, own in list(_chosen(source.samples, 1).items())[:2]}
+    study = read_study(data_dir, PLANS["small"], 0)
     model = open_model(MODEL)
-    check_unseen(model, source.samples)
-    found = _regions(model, chosen, tmp_path, resume=False, told=None)
+    check_unseen(model, study.source.samples)
+    few = replace(study, chosen=dict(list(study.chosen.items())[:2]))
+    found = read_regions(model, few, tmp_path, resume=False, told=None)
     assert len({one.features.shape for one in found}) == 1
     assert all(one.cpu_ms > 0.0 for one in found)
+    again = read_regions(model, few, tmp_path, resume=True, told=None)
+    np.testing.assert_array_equal(again[0].features, found[0].features)

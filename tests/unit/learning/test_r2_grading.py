@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="needs the train extra (make train)")
 
-from grading_kit import FAT, painted, painted_folder  # noqa: E402
+from grading_kit import FAT, painted_clip, painted_folder  # noqa: E402
 
 from steatoscope.core.errors import SteatoscopeError, UsageError  # noqa: E402
-from steatoscope.core.image import Clip  # noqa: E402
-from steatoscope.imaging.preprocess.us_sector import find_sector  # noqa: E402
 from steatoscope.learning.evaluation.r2 import PLANS, run_r2, train_r2  # noqa: E402
 from steatoscope.learning.evaluation.report import take_evidence, write_report  # noqa: E402
 from steatoscope.learning.inference.us_graph import GraphModel  # noqa: E402
@@ -32,20 +30,13 @@ from steatoscope.learning.training.grading_nets import grad_cam, headed  # noqa:
 from steatoscope.learning.training.grading_outputs import fitted_temperature  # noqa: E402
 from steatoscope.learning.training.sets_byra2018 import load_byra2018  # noqa: E402
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Threads that wait for one another on a busy machine cost more than they bring."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread", "few_resamples")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(graded_folder: Path) -> Path:
     """A painted set of twelve patients."""
-    return painted_folder(tmp_path_factory.mktemp("painted") / "us" / "byra2018", frames=4)
+    return graded_folder
 
 
 @pytest.fixture(scope="module")
@@ -129,18 +120,6 @@ def test_heads_learn_and_a_patient_in_two_parts_is_refused(bank: Bank) -> None:
         headed("wishes", "efficientnet-lite0", 0, 0.0)
 
 
-def test_covariates_are_joined_to_the_features(bank: Bank) -> None:
-    everyone = np.arange(len(FAT))
-    known = np.column_stack([bank.data.grade * 10.0 + 40.0, np.full(len(FAT), np.nan)])
-    blind = replace(bank, maps=np.zeros_like(bank.maps), covariates=known[:, :1]).standardised(everyone)
-    assert blind.covariates is not None
-    assert blind.covariates.mean() == pytest.approx(0.0, abs=1e-9)
-    network = headed("r2", "efficientnet-lite0", 0, 0.0, covariates=1)
-    train_grader(network, blind, everyone, None, Training(60, 0, peak=1e-2))
-    found = answers(network, blind, everyone)
-    assert (found.logits.argmax(axis=1) == bank.data.grade[found.patient]).mean() > 0.7
-
-
 def test_grad_cam_is_what_gradients_say() -> None:
     torch.manual_seed(1)
     head = FourGradeNet("efficientnet-lite0").head.eval()
@@ -169,14 +148,10 @@ def test_an_absent_grade_takes_its_neighbours_percent(data: GradingSet) -> None:
     assert found[1] < found[2] < found[3]
 
 
-def test_the_recipe_runs_resumes_and_packs_a_model(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_recipe_runs_and_packs_a_model(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEATOSCOPE_CACHE", str(tmp_path / "cache"))
     out, heard = tmp_path / "run", list[str]()
     document = run_r2("small", folder.parent.parent, out, told=heard.append)
-    again = run_r2("small", folder.parent.parent, out, resume=True)
-    assert again["results"] == document["results"]
     row = document["results"]["lite0, frozen, head of R2, last weights"]
     assert {"accuracy_4", "macro_f1", "recall_normal"} <= row.keys()
     assert {"published", "baseline: GLCM + SVM", "baseline: random forest"} <= document["results"].keys()
@@ -184,16 +159,13 @@ def test_the_recipe_runs_resumes_and_packs_a_model(
     assert manifest["weights"]["sha256"]
     assert {"learn", "watch", "test"} <= manifest["split"][0].keys()
     assert heard
-    with pytest.raises(ValueError, match="another plan or seed"):
+    with pytest.raises(UsageError, match="another plan, seed, data or weights"):
         run_r2("small", folder.parent.parent, out, seed=1, resume=True)
     write_report(*take_evidence(document), tmp_path / "report")
     model = tmp_path / "model"
-    train_r2(folder, model, seed=0, steps=4, resume=False, plan="small")
+    shutil.copytree(out, model / "work")
+    train_r2(folder, model, seed=0, steps=4, resume=True, plan="small")
     graph = GraphModel(read_folder(model))
-    frames = np.stack([painted(20.0, seed) for seed in (1, 2)])
-    sector = find_sector(Clip(frames))
-    assert sector is not None
-    answer = graph.predict(frames, sector)
+    answer = graph.predict(*painted_clip())
     assert sum(answer.grade_probabilities.values()) == pytest.approx(1.0)
-    assert answer.heatmap.shape == frames.shape[1:]
     assert graph.training_sha256

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +18,11 @@ from steatoscope.core.errors import SteatoscopeError, UsageError
 
 pytest.importorskip("torch", reason="needs the train extra (make train)")
 
+from r5_kit import ENCODERS, PLANS
+from training_folders import annotate, aul_folder, disc, picture, write
+
 from steatoscope.learning.evaluation.r5 import ARCHITECTURES, R5Plan, encoders_of, run_r5, train_r5
-from steatoscope.learning.evaluation.r5_scores import FindingReading, mask_counts, row_of
+from steatoscope.learning.evaluation.r5_scores import CONTROL, FindingReading, mask_counts, row_of
 from steatoscope.learning.inference.ct_localiser_window import CANVAS
 from steatoscope.learning.inference.slice_anomaly import KEY, SliceAnomaly
 from steatoscope.learning.model_folder import read_folder
@@ -20,8 +30,20 @@ from steatoscope.learning.training.ct_focal_phantoms import phantom_slices
 from steatoscope.learning.training.ct_focal_slices import LiverSlice
 from steatoscope.learning.training.r5_ct import class_of, drawn, painted
 from steatoscope.learning.training.r5_pictures import CLASSES, Drawn, FindingSet, encoder_input, squared
+from steatoscope.learning.training.r5_sources import found_sets
 
 TINY = R5Plan("tiny", 64, 2, 2, 0, 2, 1, 2, real_ct=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Threads that wait for one another on a busy machine cost more than they bring."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +154,38 @@ def test_it_runs_on_phantoms_alone_and_resumes_to_the_same_figures(
         run_r5("small", None, tmp_path, seed=7, weights="random", resume=True)
 
 
+def _told(data: FindingSet, *_: object) -> dict[str, FindingReading]:
+    """A control that is always right: what is compared here are two runs of the network."""
+    return {CONTROL: FindingReading(np.eye(len(CLASSES))[data.labels])}
+
+
+def test_a_run_killed_in_a_fold_ends_with_the_same_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "killed"
+    command = [sys.executable, str(Path(__file__).with_name("r5_kit.py")), str(out)]
+    place = out / "CT-foci" / "lite0-anomaly"
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+        while not (place / "fold-0" / "checkpoint.pt").is_file():
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert not (place / "fold-0" / "answers.npz").is_file()
+    monkeypatch.setattr("steatoscope.learning.evaluation.r5.PLANS", dict(PLANS))
+    monkeypatch.setattr("steatoscope.learning.evaluation.r5.ARCHITECTURES", ENCODERS)
+    monkeypatch.setattr("steatoscope.learning.evaluation.r5_scores.RESAMPLES", 50)
+    monkeypatch.setattr("steatoscope.learning.evaluation.r5.baseline_readings", _told)
+    resumed, whole = (
+        run_r5("small", None, folder, weights="random", resume=True) for folder in (out, tmp_path / "whole")
+    )
+    speed = "size and speed: lite0-anomaly"
+    assert resumed["results"].keys() == whole["results"].keys()
+    assert all(row == whole["results"][name] for name, row in resumed["results"].items() if name != speed)
+    one, other = (np.load(folder / "CT-foci/lite0-anomaly/fold-0/answers.npz") for folder in (out, tmp_path / "whole"))
+    np.testing.assert_array_equal(one["scores"], other["scores"])
+
+
 def test_a_packed_model_reads_eight_bit_slices_and_claims_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slices: list[LiverSlice]
 ) -> None:
@@ -159,10 +213,30 @@ def test_wrong_words_are_named(tmp_path: Path) -> None:
     with pytest.raises(SteatoscopeError) as fault:
         run_r5("small", tmp_path / "missing", tmp_path)
     assert fault.value.code == "E_PATH"
+    (tmp_path / "own").mkdir()
+    with pytest.raises(SteatoscopeError, match="neither us/aul"):
+        run_r5("small", tmp_path / "own", tmp_path / "out")
+    (tmp_path / "own" / "manifest.csv").write_text("path,subject\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no manifest\.csv"):
+        run_r5("small", tmp_path / "own", tmp_path / "out")
     assert encoders_of("full", None) == {"lite0-anomaly": "package"}
     assert encoders_of("full", "mobilenet-anomaly=a.pt")["mobilenet-anomaly"] == "a.pt"
     assert set(encoders_of("small", None)) == set(ARCHITECTURES)
     assert encoders_of("small", None)["vgg16-anomaly"] == "random"
+
+
+def test_a_class_that_is_none_of_the_three_and_a_mask_of_another_size_are_named(tmp_path: Path) -> None:
+    entries = aul_folder(tmp_path / "aul")
+    annotate(tmp_path / "aul", {**entries, "normal_000": {**entries["normal_000"], "class": "cirrhosis"}})
+    with pytest.raises(SteatoscopeError) as fault:
+        found_sets(tmp_path / "aul", TINY, 0)
+    assert fault.value.code == "E_LABEL"
+    msd = tmp_path / "msd_liver_jpg"
+    write(msd / "images" / "flipped_1_10.jpg", picture(1))
+    write(msd / "masks" / "flipped_1_10.jpg", disc((40, 60)))
+    with pytest.raises(SteatoscopeError) as fault:
+        found_sets(msd, replace(TINY, real_ct=True), 0, ct_only=True)
+    assert (fault.value.code, "60 x 40" in str(fault.value.cause)) == ("E_ANNOTATION", True)
 
 
 @pytest.mark.realdata

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -109,3 +110,42 @@ def test_eight_bit_ct_passes_with_a_model_of_r5_only(tmp_path: Path, monkeypatch
     assert report["fat"] is None
     assert report["lesion"] is None
     assert report["models"][0]["name"] == "r5-ct-anomaly"
+    heat = nib.load(tmp_path / "yes" / report["explanation"]["heatmap"])
+    values = np.asarray(heat.dataobj)
+    assert values.shape[:2][::-1] == one.liver.shape
+    assert 0.0 < values.max() <= 1.0
+    assert not values[:, :, 0].T[~one.liver].any()
+    page = (tmp_path / "yes" / "report.html").read_text(encoding="utf-8")
+    assert "How sure the model is of a focal region, 0 to 1 (simulated truth), colours from 0 to 1." in page
+
+
+def test_the_map_is_known_on_the_livers_that_were_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slice_anomaly, "_network", lambda model: _Network(claim=False))
+    volume, liver = _volume()
+    found = SliceAnomalyFocal(_Model())(volume, Organs(liver=liver, method="given"))  # type: ignore[arg-type]
+    assert found.heat is not None
+    np.testing.assert_array_equal(np.isfinite(found.heat), liver)
+    assert found.heat[1, 25, 22] == pytest.approx(0.9)
+    assert "simulated" in found.heat_title
+    none = SliceAnomalyFocal(_Model())(volume, Organs(liver=np.zeros_like(liver), method="given"))  # type: ignore[arg-type]
+    assert none.heat is None
+
+
+def test_the_map_of_a_volume_in_hu_is_written_beside_the_fat_map(tmp_path: Path) -> None:
+    from steatoscope.apps.cli.main import run
+    from steatoscope.apps.wiring.ports import default_ports
+    from steatoscope.pipeline.analyse import analyse
+    from steatoscope.pipeline.ports import FocalFindings
+    from steatoscope.pipeline.progress import Tracker
+
+    def focal(volume: Volume, organs: Organs) -> FocalFindings:
+        assert organs.liver is not None
+        return FocalFindings(heat=np.where(organs.liver, 0.25, np.nan).astype(np.float32), heat_title="how sure")
+
+    run(["phantom", "ct", "--fat", "18", "--seed", "3", "--out", str(tmp_path / "ct")])
+    options = AnalyseOptions()
+    outcome = analyse([tmp_path / "ct"], options, replace(default_ports(options), ct_focal=focal), Tracker())
+    assert set(outcome.maps) == {"fat", "focal"}
+    assert outcome.report.explanation is not None
+    assert outcome.report.explanation.heatmap == "map-fat.nii.gz"
+    np.testing.assert_array_equal(outcome.maps["focal"].data > 0, outcome.masks["liver"])

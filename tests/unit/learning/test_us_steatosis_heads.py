@@ -65,6 +65,13 @@ def test_columns_of_many_patients():
     assert Stack((member(1),)).score(many)[0] == pytest.approx(float(Stack((member(1),)).score(READINGS)))
 
 
+def test_members_are_read_alone_with_the_stacks_line():
+    two = PathHeads(Stack((member(1),)), Stack((member(3), member(4)), 4.0, 1.4), judge(), path().centres)
+    alone = [PathHeads(Stack((member(1),)), Stack((member(k),), 4.0, 1.4), judge(), {}) for k in (3, 4)]
+    scores = [float(np.clip(one.severity.score(READINGS), 0.0, 10.0)) for one in alone]
+    assert two.member_values(READINGS) == pytest.approx(np.square(scores))
+
+
 def test_heads_survive_json():
     again = PathHeads.read(path().document())
     one, other = path().distribution(READINGS), again.distribution(READINGS)
@@ -85,7 +92,13 @@ def test_heat_weights_are_the_slopes_of_the_effects():
     weights, centre = found.weights_of("middle_x")
     assert weights.shape == centre.shape == (112,)
     assert np.allclose(weights, -found.weights_of("middle_y")[0])
-    assert found.weights_of("a") is None
+    assert found.weights_of("c") is None
+    one = PathHeads(Stack((member(1),)), Stack((member(1),)), judge(), {"middle_x": centre}).account(READINGS)
+    assert np.allclose(centre - one.mean_of("middle_y"), member(1).means[2:])
+    assert one.weights_of("a")[1] == member(1).means[0]
+    gaps = {name: one.weights_of(name)[0] @ (READINGS[name] - one.mean_of(name)) for name in READINGS}
+    assert gaps["a"] == pytest.approx(one.effects["a"][1])
+    assert gaps["middle_x"] + gaps["middle_y"] == pytest.approx(one.effects["middle_x - middle_y"][1])
 
 
 @pytest.mark.parametrize("detection", np.linspace(-3, 3, 13))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from steatoscope.core.errors import SteatoscopeError, warning
 from steatoscope.core.image import Clip, InputFile, Study, USScan, USView
 from steatoscope.core.measurement import Measurement
 from steatoscope.core.report import ModelPart, RegionPart
@@ -238,6 +239,25 @@ def test_a_refused_picture_keeps_its_masses_where_a_liver_was_outlined(clip: Cli
         return Organs(view.tissue[None], SECTOR_METHOD)
 
     assert analysed(study_of(clip), us_grader=refused, us_segmenter=sector).report.regions == []
+
+
+def test_a_refused_reading_says_why_in_numbers_and_nothing_of_an_interval(clip: Clip) -> None:
+    said = SteatoscopeError("E_OOD", cause="The tissue varies by 5.51 of 255 grey levels (at least 6).")
+    widened = warning("W_OOD", "The interval was widened.")
+
+    def refused(views: Sequence[PreparedView], _level: float) -> UltrasoundReading:
+        return reading_of(views, out_of_distribution=True, refusal=said, notes=(widened, warning("W_FIRSTMODEL")))
+
+    report = analysed(study_of(clip), us_grader=refused).report
+    assert report.error is not None
+    assert report.error.cause == said.cause
+    codes = [note.code for note in report.quality.codes]
+    assert "W_OOD" not in codes
+    assert "W_FIRSTMODEL" in codes
+    assert {value.quality for value in report.measurements} == {"poor"}
+    measured = analysed(study_of(clip), us_grader=lambda views, _level: reading_of(views, notes=(widened,))).report
+    assert "W_OOD" in [note.code for note in measured.quality.codes]
+    assert "ok" in {value.quality for value in measured.measurements}
 
 
 def test_a_picture_without_a_sector_is_refused() -> None:

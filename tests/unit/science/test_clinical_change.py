@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steatoscope.science.clinical.change import change_from_reports, compare, repeatability_points, trend
+from steatoscope.science.clinical.change import change_from_reports, compare, trend
 from steatoscope.science.clinical.fatty_area import fatty_area, fatty_share_percent
+from steatoscope.science.clinical.repeatability import Repeatability, repeatability_points
 
 
 def _report(value: float | None, created: str, scale: str = "pdff", method: str = "complex") -> dict[str, Any]:
@@ -31,7 +32,9 @@ def test_repeatability(scale: str, same: bool, expected: float | None) -> None:
 
 def test_repeatability_of_spectroscopy_and_of_a_model() -> None:
     assert repeatability_points("mrs_pdff", 10.0) == pytest.approx(1.96 * math.sqrt(2) * 0.85)
-    assert repeatability_points("histology", 10.0, validation_sd=3.0) == pytest.approx(8.316, abs=1e-3)
+    assert repeatability_points("histology", 10.0) is None
+    own = Repeatability(5.1, "frames of one session", lower_bound=True)
+    assert repeatability_points("histology", 10.0, own=own) == 5.1
 
 
 @pytest.mark.parametrize(
@@ -112,3 +115,10 @@ def test_fatty_area_counts_finite_liver_voxels_only() -> None:
     assert fatty_area(np.full_like(fat, np.nan), liver, 5.5, "smoothed") is None
     with pytest.raises(ValueError, match="shape"):
         fatty_share_percent(fat, liver[..., :2], 5.5)
+
+
+def test_a_change_of_nothing_is_nought_and_no_rounding_error() -> None:
+    part = compare(17.9000000000001, 17.9, None)
+    assert (part.delta_points, part.relative_percent) == (0.0, 0.0)
+    moved = compare(17.95004, 17.9, None)
+    assert (moved.delta_points, moved.relative_percent) == (0.05, pytest.approx(100 * 0.05 / 17.9, abs=1e-4))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +51,19 @@ def test_interval_covers_both_equations_and_the_scatter(hu: float) -> None:
     wider = fat_equivalent(hu, 0.5, kvp_known=False)
     if fat.low > 3.0:
         assert (fat.low - wider.low, wider.high - fat.high) == pytest.approx((3.0, 3.0))
+
+
+@pytest.mark.parametrize(("hu", "se", "known"), [(55.0, 0.5, True), (40.0, 2.0, True), (35.0, 1.0, False)])
+def test_budget_adds_up_to_the_interval(hu: float, se: float, known: bool) -> None:
+    fat = fat_equivalent(hu, se, kvp_known=known)
+    sizes = {one.source: one.sd_points for one in fat.budget.sources}
+    assert sizes["scatter of patients about the equation"] == pytest.approx(2.809, abs=0.001)
+    assert sizes["disagreement of published equations"] == pytest.approx(0.021 * -hu + 2.782, abs=1e-9)
+    assert sizes["noise and unevenness of the liver"] == pytest.approx(0.58 * se)
+    squares = math.sqrt(sum(one.sd_points**2 for one in fat.budget.sources if one.added == "squares"))
+    half = 1.6448536 * squares + (0.0 if known else 3.0)
+    assert (fat.raw_percent - fat.low, fat.high - fat.raw_percent) == pytest.approx((half, half))
+    assert ("unknown tube voltage" in sizes) is not known
 
 
 def test_raw_value_may_be_negative_the_shown_one_not() -> None:

@@ -15,6 +15,7 @@ from steatoscope.science.quantify.mr_magnitude import fit_magnitude_voxels
 from steatoscope.science.quantify.mr_maps import FatWaterFit
 from steatoscope.science.quantify.mr_model import signal
 from steatoscope.science.quantify.mr_roi import liver_fat_fraction
+from steatoscope.science.quantify.mr_spectrum_error import spectrum_sd
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,19 @@ def test_value_interval_and_spread(torso_fit: tuple[FatWaterFit, np.ndarray]) ->
     assert read.first_echo_snr == pytest.approx(40 * np.sqrt(2), rel=0.1)
     assert read.codes == ()
     assert read == liver_fat_fraction(fit, regions == 3)
+
+
+def test_budget_names_every_error_of_the_interval(torso_fit: tuple[FatWaterFit, np.ndarray]) -> None:
+    fit, regions = torso_fit
+    read = liver_fat_fraction(fit, regions == 3)
+    sizes = {one.source: one.sd_points for one in read.budget.sources}
+    assert sizes["repeatability between examinations"] == 0.45
+    assert sizes["slope against spectroscopy"] == pytest.approx(0.03 * read.value_percent)
+    wrong = spectrum_sd(read.value_percent, read.r2star, fit.echo_times_s, fit.field_strength_t, fit.spectrum)
+    assert sizes["choice of the fat spectrum"] == pytest.approx(wrong)
+    assert 0.0 < sizes["noise and unevenness of the liver"] < 0.3
+    half = 1.959964 * np.sqrt(np.sum(np.square(list(sizes.values()))))
+    assert read.interval.high - read.value_percent == pytest.approx(half)
 
 
 def test_interval_of_a_lean_liver_starts_at_zero(torso_fit: tuple[FatWaterFit, np.ndarray]) -> None:

@@ -11,7 +11,8 @@ from report_examples import body_picture, ct_outcome, mr_outcome, refused_outcom
 from steatoscope.core.report import BaselinePart, Report
 from steatoscope.pipeline.outcome import Outcome, Picture
 from steatoscope.service.report.baseline_figure import render_baseline
-from steatoscope.service.report.figures import render_contributions, render_grade_scale, scale_end
+from steatoscope.service.report.contributions_figure import render_contributions
+from steatoscope.service.report.figures import render_grade_scale, scale_end
 from steatoscope.service.report.illustrations import panels_shown
 from steatoscope.service.report.overlay import panels_of, render_overlay, render_picture
 from steatoscope.service.report.upright import upright

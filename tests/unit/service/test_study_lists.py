@@ -13,8 +13,9 @@ from sqlalchemy import event
 
 from lists_kit import add_study, sample
 from service_kit import Bench
+from steatoscope.pipeline.protocol import scanner_of
 from steatoscope.service.storage.base import new_id
-from steatoscope.service.storage.cohort_rows import cohort_rows, scanner_of, visits_by_subject
+from steatoscope.service.storage.cohort_rows import cohort_rows, visits_by_subject
 from steatoscope.service.storage.study_filter import SORTS, StudyFilter
 from steatoscope.service.storage.study_lists import list_patients, list_studies, stream_studies
 from steatoscope.service.storage.tables import Job, Result, Review, Study

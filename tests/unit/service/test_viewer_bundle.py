@@ -37,6 +37,21 @@ def sixteen(raw: bytes, shape: tuple[int, int]) -> np.ndarray:
     return (low | (high << 8)).view(np.int16).reshape(shape)
 
 
+def test_a_map_of_focal_regions_is_a_layer_of_its_own(report: Report, tmp_path: Path) -> None:
+    outcome = small_ct(report)
+    assert outcome.study is not None
+    assert isinstance(outcome.study.scan, CTScan)
+    volume = outcome.study.scan.volume
+    sure = np.zeros(volume.data.shape, dtype=np.float32)
+    sure[2, 10:14, 20:24] = 0.5
+    found = bundle_of(replace(outcome, maps={"focal": Volume(sure, volume.geometry, "au")}), tmp_path)
+    (layer,) = found.meta()["scenes"][0]["heats"]
+    assert (layer["key"], layer["low"], layer["high"], layer["indexes"]) == ("focal", 0.0, 1.0, [2])
+    plane = np.frombuffer(found.plane("s0-heat-focal", 2), np.uint8).reshape(32, 40)
+    np.testing.assert_array_equal(plane > 0, sure[2] > 0)
+    assert (plane[plane > 0] - 1.0) / 254.0 == pytest.approx(0.5, abs=0.003)
+
+
 def test_values_masks_and_maps_come_back(report: Report, tmp_path: Path) -> None:
     outcome = small_ct(report)
     bundle = bundle_of(outcome, tmp_path)

@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from steatoscope.apps.cli.arguments import parse_views, read_json, read_report
+from steatoscope.apps.cli.arguments import (
+    chosen_baseline,
+    chosen_clinical,
+    chosen_clinical_model,
+    parse_views,
+    read_report,
+)
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note, say
 from steatoscope.core.errors import EXIT_REFUSED, UsageError
@@ -22,10 +28,12 @@ from steatoscope.pipeline.progress import Tracker
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the results.")
 @click.option("--modality", type=click.Choice(["us", "ct", "mr"]), help="What the images are, where files do not say.")
 @click.option("--view", "views", multiple=True, metavar="NAME=PATH", help="An ultrasound view: AR=PATH, HR=PATH.")
-@click.option("--clinical", type=click.Path(path_type=Path), help="JSON with clinical values.")
+@click.option("--clinical", type=click.Path(path_type=Path), help="Clinical values: JSON, FHIR R4 Bundle or CSV.")
+@click.option("--clinical-model", type=click.Path(path_type=Path), help="A combined model by 'clinical fit'.")
 @click.option("--profile", help="Grade limits: pooled2024, tang2013, japan2022, mrs_pisa, ship2017.")
 @click.option("--subject", help="Name of the subject in the report; default: a pseudonym.")
 @click.option("--previous", multiple=True, type=click.Path(path_type=Path), help="Earlier report.json files.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="A healthy reference by 'steatoscope baseline fit'.")
 @click.option("--liver-mask", type=click.Path(path_type=Path), help="NIfTI or PNG mask of the liver.")
 @click.option("--series", help="SeriesInstanceUID to measure.")
 @click.option("--model", help="A model by name, or the folder of a training run, for the part of the analysis it fits.")
@@ -51,14 +59,12 @@ def analyze(paths: tuple[Path, ...], out: Path, as_json: bool, **choices: Any) -
 
 
 def _options(**choices: Any) -> AnalyseOptions:
-    from steatoscope.core.clinical_input import parse_clinical
     from steatoscope.science.clinical.grades import PROFILES
 
     profile = choices["profile"]
     if profile is not None and profile not in PROFILES:
         raise UsageError(f"--profile {profile} is not known; choose from {', '.join(sorted(PROFILES))}")
-    clinical = choices["clinical"]
-    values = parse_clinical(read_json(clinical), path=str(clinical)).model_dump(exclude_none=True) if clinical else {}
+    read = chosen_clinical(choices["clinical"], choices["subject"])
     return AnalyseOptions(
         subject=choices["subject"],
         modality=choices["modality"].upper() if choices["modality"] else None,
@@ -67,8 +73,12 @@ def _options(**choices: Any) -> AnalyseOptions:
         profile=profile,
         liver_mask=choices["liver_mask"],
         model=choices["model"],
-        clinical=values,
+        clinical=read.values,
+        clinical_remarks=read.remarks,
+        clinical_days=read.days,
         previous=tuple(read_report(path) for path in choices["previous"]),
+        reference=chosen_baseline(choices["baseline"]),
+        clinical_model=chosen_clinical_model(choices["clinical_model"]),
     )
 
 

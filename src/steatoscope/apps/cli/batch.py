@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from steatoscope.apps.cli.arguments import chosen_baseline, chosen_clinical_model
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
 from steatoscope.pipeline.options import AnalyseOptions
@@ -21,12 +22,15 @@ from steatoscope.pipeline.options import AnalyseOptions
 @click.option("--shard", metavar="I/N", help="Only the I-th of N parts, for array jobs; tables go to shards/I-of-N.")
 @click.option("--modality", type=click.Choice(["us", "ct", "mr"]), help="Where neither files nor manifest say.")
 @click.option("--profile", help="Grade limits.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="A healthy reference by 'steatoscope baseline fit'.")
+@click.option("--clinical", type=click.Path(path_type=Path), help="CSV with clinical values by 'subject'.")
+@click.option("--clinical-model", type=click.Path(path_type=Path), help="A combined model by 'clinical fit'.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def batch(
     source: Path, out: Path, workers: int | None, resume: bool, shard: str | None, as_json: bool, **choices: Any
 ) -> int:
     """Measure a cohort: a CSV manifest with a column 'path', or a folder with one study an entry."""
-    from steatoscope.apps.wiring.cohort import cohort_rows, parse_shard, plan, run_cohort, write_tables
+    from steatoscope.apps.wiring.cohort import clinical_table, cohort_rows, parse_shard, plan, run_cohort, write_tables
     from steatoscope.science.clinical.grades import profile_named
 
     check_out(out, [source])
@@ -34,7 +38,13 @@ def batch(
         profile_named(choices["profile"])
     part, parts = parse_shard(shard)
     modality = choices["modality"].upper() if choices["modality"] else None
-    jobs = plan(cohort_rows(source), out, AnalyseOptions(modality=modality, profile=choices["profile"]))
+    defaults = AnalyseOptions(
+        modality=modality,
+        profile=choices["profile"],
+        reference=chosen_baseline(choices["baseline"]),
+        clinical_model=chosen_clinical_model(choices["clinical_model"]),
+    )
+    jobs = plan(cohort_rows(source), out, defaults, clinical_table(choices["clinical"]))
     jobs = jobs[part - 1 :: parts]
     tables = out / "shards" / f"{part}-of-{parts}" if parts > 1 else out
     tables.mkdir(parents=True, exist_ok=True)

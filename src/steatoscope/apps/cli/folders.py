@@ -9,6 +9,12 @@ from pathlib import Path
 from steatoscope.core.errors import UsageError
 
 
+def check_foreign(out: Path, own: Sequence[str]) -> None:
+    """Raise UsageError where the folder ``out`` holds files other than those named ``own``, which are written anew."""
+    if out.is_dir() and any(path.name not in own for path in out.iterdir()):
+        raise UsageError(f"--out {out} holds other files: name another folder")
+
+
 def check_out(out: Path, inputs: Sequence[Path] = (), *, folder: bool = True) -> None:
     """Raise UsageError where ``out`` cannot be written, is a file, or is one of the inputs themselves."""
     if folder and out.exists() and not out.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from steatoscope.apps.cli.folders import check_out
+from steatoscope.apps.cli.folders import check_foreign, check_out
 from steatoscope.apps.cli.output import emit, note
 
 
@@ -34,6 +34,7 @@ def lab(
     from steatoscope.learning.evaluation.lab_readers import study_document, study_table
 
     check_out(out, results)
+    check_foreign(out, ("laboratory.html", "laboratory.md"))
     entries, begun = gather(results)
     study = None
     if readers is not None:

@@ -14,36 +14,56 @@ from typing import Any, Final
 
 from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.output import note
+from steatoscope.apps.cli.together import check_device
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning.recipes import Recipe, plan_of
 
 WEIGHTS: Final = ("package", "random", "hub")
-WEIGHTS_HELP: Final = "Start weights of a recipe: a FILE, package, random or hub."
+WEIGHTS_HELP: Final = "Start weights of a recipe: a FILE, package, random or hub, or any of them after ARCHITECTURE=."
+COVARIATES_HELP: Final = "Clinical values by subject for R2 and R3: a CSV, or 'manifest' for its age and sex."
+READING: Final = "real-"
+"""How the plans that read ``--data`` begin, in a recipe whose other plans simulate."""
 _MEGABYTE: Final = 1024.0
 
 
 def benchmark_recipe(
-    recipe: Recipe, data: Path | None, out: Path, *, plan: str, seed: int, resume: bool, weights: str | None
+    recipe: Recipe,
+    data: Path | None,
+    out: Path,
+    *,
+    plan: str,
+    seed: int,
+    resume: bool,
+    weights: str | None,
+    covariates: str | None = None,
 ) -> dict[str, Any]:
     """The benchmark's document of a recipe with its publication's figures, and what the run took.
 
-    Raises UsageError for a plan that there is none of, missing ``data``, or an ``out`` that holds another run.
+    Raises UsageError for a plan that there is none of, missing ``data``, ``covariates`` of a recipe that takes none, or
+    an ``out`` that holds another run.
     """
     plan_of(recipe, plan)
+    if covariates is not None and not recipe.covariates:
+        raise UsageError(f"{recipe.name} takes no --covariates")
+    more = {} if covariates is None else {"covariates": covariates}
     _ready(recipe, data, out, resume=resume, weights=weights)
     require_train(f"benchmark {recipe.name}")
+    check_device()
+    if covariates is not None:
+        _check_covariates(covariates)
     out.mkdir(parents=True, exist_ok=True)
+    resumed = resume and any(out.iterdir())
     begun = time.perf_counter()
     with progress_told():
         found = dict(
-            _function(recipe.runner)(plan, data, out, seed=seed, resume=resume, weights=weights, told=note)
+            _function(recipe.runner)(plan, data, out, seed=seed, resume=resume, weights=weights, told=note, **more)
         )  # fmt: skip
     published = {row: dict(figures) for row, figures in recipe.published.items() if row not in found["results"]}
     return {
         **found,
         "results": {**found["results"], **published},
         "recipe": about(recipe, plan, simulated=recipe.simulated and data is None),
-        "run": _taken(begun, seed=seed, weights=weights, resumed=resume),
+        "run": _taken(begun, seed=seed, weights=weights, resumed=resumed),
     }
 
 
@@ -62,11 +82,28 @@ def train_recipe(
     plan_of(recipe, plan)
     _ready(recipe, data, out, resume=resume, weights=weights)
     require_train(f"train {recipe.name}")
+    check_device()
     with progress_told():
         found: Mapping[str, Any] = _function(recipe.trainer)(
             data, out, seed=seed, steps=steps, resume=resume, plan=plan, weights=weights
         )
     return found
+
+
+def plan_for(recipe: Recipe, plan: str | None, data: Path | None, usual: str) -> str:
+    """The plan that is named, else ``usual``, or its counterpart that reads ``data`` where ``usual`` simulates.
+
+    Raises UsageError where there is no such plan, and for a plan that simulates its subjects and would leave ``data``
+    unread.
+    """
+    reading = [name for name in recipe.plans if name.startswith(READING)]
+    wanted = plan_of(recipe, plan or usual)
+    if data is None or not reading or wanted in reading:
+        return wanted
+    if plan is not None:
+        raise UsageError(f"plan {plan} simulates its subjects and reads no --data: take {' or '.join(reading)}")
+    note(f"{recipe.name}: plan {READING}{usual}, which reads --data")
+    return plan_of(recipe, f"{READING}{usual}")
 
 
 def about(recipe: Recipe, plan: str, *, simulated: bool) -> dict[str, Any]:
@@ -94,10 +131,24 @@ def _ready(recipe: Recipe, data: Path | None, out: Path, *, resume: bool, weight
         raise UsageError(f"{recipe.name} needs --data with {recipe.data}")
     if data is not None and not data.is_dir():
         raise SteatoscopeError("E_PATH", path=str(data))
-    if weights is not None and weights not in WEIGHTS and not Path(weights).is_file():
+    if weights is not None and not recipe.takes_model and not _given(weights):
         raise UsageError(f"--weights {weights} is no file; name a file, or {', '.join(WEIGHTS)}")
     if not resume and out.is_dir() and any(out.iterdir()):
         raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
+
+
+def _check_covariates(given: str) -> None:
+    """Read the table before the images; its subjects are compared with theirs later. Raises as its reader."""
+    from steatoscope.learning.training.grading_covariates import OWN, read_table
+
+    if given != OWN:
+        read_table(Path(given))
+
+
+def _given(weights: str) -> bool:
+    """Whether there are such weights: a word or a file, alone or after the name of an architecture."""
+    _, _, named = weights.partition("=")
+    return any(one in WEIGHTS or Path(one).is_file() for one in (weights, named) if one)
 
 
 def _taken(begun: float, *, seed: int, weights: str | None, resumed: bool) -> dict[str, Any]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import click
 
 from steatoscope.apps.cli.output import emit
 from steatoscope.learning.recipes import RECIPES, Recipe, recipe_named
+
+REAL: Final = "real-"
 
 
 @click.group()
@@ -45,11 +48,17 @@ def _lines(recipe: Recipe) -> Iterator[str]:
     yield f"Publication: {recipe.publication}"
     yield recipe.summary
     yield f"Architectures: {', '.join(recipe.architectures)}"
+    if recipe.chain:
+        yield f"What a run uses: {recipe.chain}"
     for row, figures in recipe.published.items():
         yield f"{row}: " + ", ".join(f"{metric} {value:g}" for metric, value in figures.items())
     yield f"Comparability: {recipe.comparability}"
     yield f"Data: {recipe.data or 'none, it simulates its own'}"
+    if recipe.own_data:
+        yield f"Your own data: {recipe.own_data}"
     for plan, words in recipe.plans.items():
         yield f"Plan {plan}: {words}"
-    data = " --data DIR" if recipe.data else ""
-    yield f"Run: steatoscope benchmark {recipe.name}{data} --out RESULTS --plan small"
+    for plan in recipe.plans:
+        if plan in ("small", f"{REAL}small"):
+            data = " --data DIR" if recipe.data or plan.startswith(REAL) else ""
+            yield f"Run: steatoscope benchmark {recipe.name}{data} --out RESULTS --plan {plan}"

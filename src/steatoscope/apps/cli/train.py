@@ -12,7 +12,8 @@ import click
 from steatoscope.apps.cli.extras import progress_told, require_train
 from steatoscope.apps.cli.folders import check_out
 from steatoscope.apps.cli.output import emit, note
-from steatoscope.apps.cli.recipe_run import WEIGHTS_HELP, train_recipe
+from steatoscope.apps.cli.recipe_run import WEIGHTS_HELP, plan_for, train_recipe
+from steatoscope.apps.cli.together import check_device, device_option, first_process, together
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning import recipes
 
@@ -22,7 +23,9 @@ RECIPES: Final[Mapping[str, str]] = {
     "ct-localiser": f"{_ROOM}.ct_focal:train_ct_localiser",
     "ct-segmenter": f"{_ROOM}.segment:train_ct_segmenter",
     "mr-segmenter": f"{_ROOM}.segment:train_mr_segmenter",
+    "us-gate": f"{_ROOM}.us_gate:train_us_gate",
     "us-localiser": f"{_ROOM}.detector_us:train_us_localiser",
+    "us-reference": f"{_ROOM}.us_reference:train_us_reference",
     "us-segmenter": f"{_ROOM}.segment:train_us_segmenter",
     "us-steatosis": "steatoscope.learning.evaluation.byra2018_command:train_us_steatosis",
 }
@@ -44,27 +47,33 @@ class Recipe(Protocol):
 @click.option("--steps", type=click.IntRange(1), help="Training steps instead of the recipe's own number.")
 @click.option("--plan", help="Size of a published recipe's training: full (default), small; see 'recipes show'.")
 @click.option("--weights", help=WEIGHTS_HELP)
+@device_option
 @click.option("--check-only", is_flag=True, help="Check the folder for what RECIPE needs, and train nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def train(recipe: str, data: Path | None, out: Path | None, check_only: bool, as_json: bool, **choices: Any) -> None:
     """Train RECIPE on a folder of images; the model is left in --out. Needs the train extra.
 
-    RECIPE is us-steatosis, us-segmenter, us-localiser, ct-segmenter, ct-localiser, mr-segmenter, anomaly-classifier or
-    a published recipe (see 'steatoscope recipes list').
+    RECIPE is us-steatosis, us-reference, us-gate, us-segmenter, us-localiser, ct-segmenter, ct-localiser, mr-segmenter,
+    anomaly-classifier or a published recipe (see 'steatoscope recipes list').
     """
     published = recipes.RECIPES.get(recipe)
     place = "" if published else find_recipe(recipe)
     if check_only:
-        _check(recipe, data, as_json)
+        _check(recipe, data, choices["plan"], as_json)
         return
     if out is None:
         raise UsageError("Missing option '--out'.")
     check_out(out, [data] if data else [])
-    found = (
-        train_recipe(published, data, out, **{**choices, "plan": choices["plan"] or "full"})
-        if published
-        else _train(recipe, place, data, out, **choices)
-    )
+    with together(out) as own:
+        found = (
+            train_recipe(
+                published, data, own, **{**choices, "plan": plan_for(published, choices["plan"], data, "full")}
+            )
+            if published
+            else _train(recipe, place, data, own, **choices)
+        )
+    if not first_process():
+        return
     document = {"recipe": recipe, "seed": choices["seed"], "run": str(out), **found}
     if as_json:
         emit(document)
@@ -89,14 +98,16 @@ def _train(
     if not resume and out.is_dir() and any(out.iterdir()):
         raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
     require_train(f"train {recipe}")
+    check_device()
     with progress_told():
         return load_recipe(place)(folder, out, seed=seed, steps=steps, resume=resume)
 
 
-def _check(recipe: str, data: Path | None, as_json: bool) -> None:
+def _check(recipe: str, data: Path | None, plan: str | None, as_json: bool) -> None:
     from steatoscope.learning.evaluation.lab_check import check_data, check_lines
 
-    found = check_data(_folder(data), recipe)
+    size = recipes.plan_of(recipes.RECIPES[recipe], plan or "full") if recipe in recipes.RECIPES else "full"
+    found = check_data(_folder(data), recipe, size)
     if as_json:
         emit({"recipe": recipe, **found})
         return

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
+from steatoscope.apps.web.baseline_words import BASELINE_PATTERNS, BASELINE_TEXTS
+from steatoscope.apps.web.clinical_words import CLINICAL_PATTERNS, clinical_texts
 from steatoscope.apps.web.names import PROFILES
+from steatoscope.apps.web.refusal_words import REFUSAL_PATTERNS, REFUSAL_TEXTS
 from steatoscope.core.report import INTENDED_USE
 from steatoscope.service.report import wording
 
@@ -64,6 +67,7 @@ _TEXTS: Final = (
     "UK middle-aged general population, not healthy-only", "US middle-aged CT screening population, not healthy-only",
     "biopsy-normal patients of the model's training set (an obese surgical cohort)",
 )  # fmt: skip
+SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _MORE: Final = (
     "given mask", "liver minus kidney", "JPEG coding.", "Video coding.", "No B-mode scan sector was found.",
     "The given mask holds no tissue.", "no kidney in view", "portal_venous", "arterial", "delayed",
@@ -82,9 +86,21 @@ _MORE: Final = (
     "Some slices of the series have no position.", "The slices do not lie behind one another.",
     "The liver mask leaves too few voxels of plausible attenuation.", "Not found or too small.",
     "The network found no liver here; the whole scan sector was measured.",
-    "The model was trained on simulated images.",
+    "The model was trained on simulated images.", "Save the images without annotations.",
+    "The fat value may be wrong because of them.", "They were left out of what is measured.",
+    wording.ERROR_BUDGET, wording.ALL_ERRORS, *wording.ADDED_UP.values(),
+    *SENTENCE_END.split(wording.ERROR_BUDGET_NOTE), "Source of error", "Size (SD)", "Added up",
+    "scatter of patients about the equation",
+    "disagreement of published equations", "noise and unevenness of the liver", "unknown tube voltage",
+    "repeatability between examinations", "slope against spectroscopy", "choice of the fat spectrum",
+    "magnitude instead of complex fit", "sum against median of voxels", "half of the T1 correction",
+    "two-point Dixon against PDFF", "approximate, the two-point fraction taken as PDFF; for display only",
+    "approximate, 0.97 times the fraction by spectroscopy; for display only",
+    "the model's value where every reading is the mean of its training patients",
+    "the fat fraction of the fit, before the correction for T1 bias",
 )  # fmt: skip
 PATTERNS: Final = (
+    "Place in pixels: {places}.",
     "{n_count} frames with colour were left out.",
     "1 frame with colour was left out.",
     "1 frame with colour were left out.",
@@ -112,12 +128,16 @@ PATTERNS: Final = (
     "{n_count} view(s) unlike the training data were left out.",
     "{level} interval {low} to {high} %",
     "{low} to {high} ({level})",
+    "{equation} at {mean} HU, the mean of the {reference}",
+    "{n_value} times as much fat",
     "{n_share} % of the liver",
     "{volume}, {share} of the view",
     "{share} of the view",
     "{n_value} grey levels",
     "{n_value} grey levels/px",
     "{n_value} points of fat",
+    "± {n_half} points at {level}",
+    "SD of the value by {n_count} members of the model",
     "A fat fraction of {value} % is higher than in {place} people of the reference population ({reference}; median "
     "{median} %).",
     "It is {where} the healthy upper limit of {limit} %.",
@@ -161,10 +181,12 @@ PATTERNS: Final = (
     "from R2* (Hernando 2023); class {name}",
     "{n_count} further rows are in report.json.",
     "{sign} {n_low} and {other} {n_high} %",
+    *CLINICAL_PATTERNS,
+    *REFUSAL_PATTERNS,
+    *BASELINE_PATTERNS,
 )
 _NUMBER: Final = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?![\d.])")
 _PLAIN: Final = re.compile(r"[−+<>≥≤≈ ]*\d+\.\d+(?: [^\s.]+){0,2}")
-SENTENCE_END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 @cache
@@ -180,6 +202,9 @@ def words() -> tuple[str, ...]:
         *_TEXTS,
         *_MORE,
         *PAGE_TEXTS.values(),
+        *clinical_texts(),
+        *REFUSAL_TEXTS,
+        *BASELINE_TEXTS,
         *grades,
         INTENDED_USE,
     ]

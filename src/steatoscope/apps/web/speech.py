@@ -104,6 +104,8 @@ def _known(text: str) -> str | None:
 def _place(name: str, value: str) -> str:
     if name == "grades":
         return f" {gettext('or')} ".join(spoken(part) for part in value.split(" or "))
+    if name == "listed":
+        return ", ".join(spoken(part) for part in value.split(", "))
     said = spoken(value)
     return _with_local_numbers(said) if said == value else said
 

@@ -13,7 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from steatoscope.core.clinical_input import clinical_unfit, sex_letter
 from steatoscope.core.errors import SteatoscopeError, UsageError
+from steatoscope.pipeline.clinical_dates import ClinicalRead
+from steatoscope.pipeline.clinical_files import checked, joined, read_clinical
+from steatoscope.pipeline.clinical_table import ClinicalTable, cell_values, read_table
 from steatoscope.pipeline.cohort import (
     FAILURE_COLUMNS,
     column_names,
@@ -30,12 +34,13 @@ _INTERNAL = {"code": "E_INTERNAL", "message": "Internal fault.", "remedy": "Run 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One study of a cohort: its row, the folder of its results, and what it asks for."""
+    """One study of a cohort: its row, the folder of its results, what it asks for, and its row of clinical values."""
 
     row: ManifestRow
     study: str
     folder: Path
     options: AnalyseOptions
+    clinical: Mapping[str, str] | None = None
 
 
 def cohort_rows(source: Path) -> list[ManifestRow]:
@@ -58,9 +63,26 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     return int(part), int(parts)
 
 
-def plan(rows: Sequence[ManifestRow], out: Path, defaults: AnalyseOptions) -> list[Job]:
-    """One job a study; a study's folder is named after its row, so that a resumed run finds it again."""
-    jobs = [_job(row, out, defaults) for row in rows]
+def clinical_table(path: Path | None) -> ClinicalTable | None:
+    """A table of clinical values by subject; raises E_PATH, E_EMPTY or E_FORMAT, and None for no path."""
+    if path is None:
+        return None
+    if not path.is_file():
+        raise SteatoscopeError("E_PATH", path=str(path))
+    try:
+        return read_table(path.read_text(encoding="utf-8-sig"), str(path), by_subject=True)
+    except UnicodeDecodeError as fault:
+        raise clinical_unfit("it is not a CSV table in UTF-8", str(path)) from fault
+
+
+def plan(
+    rows: Sequence[ManifestRow], out: Path, defaults: AnalyseOptions, table: ClinicalTable | None = None
+) -> list[Job]:
+    """One job a study; a study's folder is named after its row, so that a resumed run finds it again.
+
+    A study whose subject is not in ``table`` has no clinical values from there.
+    """
+    jobs = [_job(row, out, defaults, table) for row in rows]
     names = [job.study for job in jobs]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
@@ -68,19 +90,36 @@ def plan(rows: Sequence[ManifestRow], out: Path, defaults: AnalyseOptions) -> li
     return jobs
 
 
-def _job(row: ManifestRow, out: Path, defaults: AnalyseOptions) -> Job:
+def _job(row: ManifestRow, out: Path, defaults: AnalyseOptions, table: ClinicalTable | None) -> Job:
     key = json.dumps([row.path, row.subject, row.view, row.modality])
     study = f"{Path(row.path).stem[:40]}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
-    clinical = {name: value for name, value in (("age_years", row.age), ("sex", row.sex)) if value is not None}
     options = replace(
         defaults,
         subject=row.subject,
         modality=row.modality.upper() if row.modality else defaults.modality,  # type: ignore[arg-type]
         liver_mask=Path(row.mask_path) if row.mask_path else None,
-        clinical=clinical,
         views={row.view: Path(row.path)} if row.view else {},
     )
-    return Job(row, study, out / "studies" / study, options)
+    values = table.rows.get(row.subject) if table is not None and row.subject else None
+    return Job(row, study, out / "studies" / study, options, values)
+
+
+def _with_clinical(job: Job) -> AnalyseOptions:
+    """The options with clinical values: the manifest's file, the table's row, the manifest's age and sex, in order.
+
+    Raises E_FORMAT where values do not fit or contradict one another.
+    """
+    row = job.row
+    person = (("age_years", row.age), ("sex", sex_letter(row.sex or "")))
+    stated = {name: value for name, value in person if value is not None}
+    from_table = checked(cell_values(job.clinical, None), None) if job.clinical else {}
+    read = read_clinical(Path(row.clinical), row.subject) if row.clinical else ClinicalRead({})
+    return replace(
+        job.options,
+        clinical=joined(read.values, from_table, stated),
+        clinical_remarks=read.remarks,
+        clinical_days=read.days,
+    )
 
 
 def run_job(job: Job) -> dict[str, Any]:
@@ -89,7 +128,7 @@ def run_job(job: Job) -> dict[str, Any]:
 
     paths = [] if job.options.views else [Path(job.row.path)]
     try:
-        return run_study(paths, job.folder, job.options, command=["batch"])[1]
+        return run_study(paths, job.folder, _with_clinical(job), command=["batch"])[1]
     except SteatoscopeError as fault:
         return {"failure": fault.document()}
     except UsageError as fault:

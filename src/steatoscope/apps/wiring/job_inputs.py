@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from steatoscope.apps.wiring.preferences import preferences
+from steatoscope.apps.wiring.reference import site_clinical_model, site_reference
 from steatoscope.apps.wiring.service import Service
 from steatoscope.core.image import Modality
 from steatoscope.pipeline.options import AnalyseOptions
@@ -60,6 +61,8 @@ def gather_inputs(service: Service, claim: Claim, images: Path, masks: Path) -> 
         model=choices.get("model"),
         liver_mask=_mask(service.blobs, choices, masks),
         clinical=clinical,
+        reference=site_reference(service.settings.baseline),
+        clinical_model=site_clinical_model(service.settings.clinical_model),
     )
     return JobInputs((_one(plain, folder.input),) if plain else (), options)
 
@@ -127,9 +130,13 @@ def earlier_reports(session: Session, study_id: str, modality: str, day: date | 
         .where(Study.patient_id == study.patient_id, Study.id != study.id, Study.modality == modality)
         .where(Result.status != "refused")
     )
-    rows = [((on or created.date(), created), report) for on, created, report in session.execute(query)]
+    rows = [((on or created.date(), created), _with_day(report, on)) for on, created, report in session.execute(query)]
     before = sorted(((when, report) for when, report in rows if when < own), key=lambda row: row[0])
     return tuple(_dated(report, when) for when, report in before)
+
+
+def _with_day(report: dict[str, Any], on: date | None) -> dict[str, Any]:
+    return report if on is None else {**report, "acquired": on.isoformat()}
 
 
 def _dated(report: dict[str, Any], when: tuple[date, datetime]) -> dict[str, Any]:

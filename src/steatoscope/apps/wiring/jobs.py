@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from steatoscope.apps.wiring.job_inputs import earlier_reports, gather_inputs
+from steatoscope.apps.wiring.model_roles import ROLES
 from steatoscope.apps.wiring.service import Service
 from steatoscope.core.errors import EXIT_REFUSED, SteatoscopeError, UsageError
 from steatoscope.core.image import Study as Scanned
@@ -59,7 +60,10 @@ class JobRunner:
         inputs = gather_inputs(self._service, claim, images, masks)
         options, ports = inputs.options, default_ports(inputs.options)
         with tracker.stage("read"):
-            reading = ReadOptions(modality=options.modality, series=options.series, views=options.views)
+            reading = ReadOptions(
+                modality=options.modality, series=options.series, views=options.views,
+                allow_eight_bit=self._eight_bit(options, ports),
+            )  # fmt: skip
             try:
                 scanned = load_study(inputs.paths, reading)
             except SteatoscopeError as fault:
@@ -68,6 +72,17 @@ class JobRunner:
                 return analyse(inputs.paths, options, ports, tracker)
         return analyse_study(scanned, *self._chosen(claim, options, ports, scanned), tracker)
 
+    def _eight_bit(self, options: AnalyseOptions, ports: Ports) -> bool:
+        """Whether the model that the job names, or the one in force for CT, takes CT slices without HU."""
+        if ports.eight_bit or options.modality not in (None, "CT"):
+            return ports.eight_bit
+        return with_active(ports, self._active(), "CT", options.model).eight_bit
+
+    def _active(self) -> dict[str, str]:
+        """The models in force by role."""
+        with self._service.database.reading() as session:
+            return {role: row.name for role, row in active_models(session).items()}
+
     def _chosen(
         self, claim: Claim, options: AnalyseOptions, ports: Ports, scanned: Scanned
     ) -> tuple[AnalyseOptions, Ports]:
@@ -75,8 +90,7 @@ class JobRunner:
         modality = scanned.scan.modality
         with self._service.database.reading() as session:
             previous = earlier_reports(session, claim.study_id, modality, scan_day(scanned))
-            active = {role: row.name for role, row in active_models(session).items()}
-        return replace(options, previous=previous), with_active(ports, active, modality, options.model)
+        return replace(options, previous=previous), with_active(ports, self._active(), modality, options.model)
 
     def _stored(self, outcome: Outcome, out: Path, tell: Tell) -> Finished:
         from steatoscope.apps.wiring.artifacts import write_outcome
@@ -107,13 +121,15 @@ def with_active(ports: Ports, active: dict[str, str], modality: str, chosen: str
     from steatoscope.apps.wiring.models import chosen_model
     from steatoscope.apps.wiring.ports import with_model
 
+    named = None if chosen is None else chosen_model(chosen)
     fitted = ports
     for role, name in sorted(active.items()):
-        if name == role or not role.startswith(f"{modality.lower()}-"):
+        taken = named is not None and role in ROLES and named.role in ROLES[role][0]
+        if name == role or taken or not role.startswith(f"{modality.lower()}-"):
             continue
         fitted = with_model(fitted, chosen_model(name))
-    if chosen is not None and fitted is not ports:
-        fitted = with_model(fitted, chosen_model(chosen))
+    if named is not None and fitted is not ports:
+        fitted = with_model(fitted, named)
     return replace(fitted, modality=ports.modality)
 
 

@@ -17,11 +17,11 @@ from steatoscope.service.storage.tables_system import ModelActivation
 
 ROLES: Final[Mapping[str, tuple[frozenset[str], str]]] = MappingProxyType(
     {
-        "us-steatosis": (frozenset({"grader", "first"}), "US"),
+        "us-steatosis": (frozenset({"grader", "first", "regions"}), "US"),
         "us-segmenter": (frozenset({"segmenter"}), "US"),
         "us-localiser": (frozenset({"detector"}), "US"),
         "ct-segmenter": (frozenset({"segmenter"}), "CT"),
-        "ct-localiser": (frozenset({"detector"}), "CT"),
+        "ct-localiser": (frozenset({"detector", "slices"}), "CT"),
         "mr-segmenter": (frozenset({"segmenter"}), "MR"),
     }
 )

@@ -11,8 +11,9 @@ from steatoscope.core.image import Modality
 from steatoscope.learning.catalogue import SHIPPED, open_model
 from steatoscope.learning.model_folder import ENTRY, ModelFolder
 
-Role = Literal["grader", "first", "segmenter", "detector", "slices"]
+Role = Literal["grader", "first", "regions", "segmenter", "detector", "slices"]
 GRAPH_GRADER: Final = "graph_grader"
+REGION_GRADER: Final = "region_grader"
 SLICE_ANOMALY: Final = "slice_anomaly"
 _MODALITIES: Final[dict[str, Modality]] = {"US": "US", "CT": "CT", "MR": "MR"}
 
@@ -43,7 +44,7 @@ def chosen_model(name: str) -> ChosenModel:
     folder = open_model(name)
     modality = _MODALITIES.get(str(folder.entry["modality"]).upper())
     role = _role(folder)
-    if modality is None or role is None or (role in ("grader", "first") and modality != "US"):
+    if modality is None or role is None or (role in ("grader", "first", "regions") and modality != "US"):
         task = folder.entry["task"]
         raise UsageError(f"the model {folder.name!r} ({task}) cannot be used by analyze; see 'steatoscope models list'")
     return ChosenModel(folder, role, modality)
@@ -53,6 +54,8 @@ def _role(folder: ModelFolder) -> Role | None:
     """What a model can do, by what its folder holds."""
     if "heads.json" in folder.files or GRAPH_GRADER in folder.settings:
         return "grader"
+    if REGION_GRADER in folder.settings:
+        return "regions"
     if "detector" in folder.settings:
         return "detector"
     if SLICE_ANOMALY in folder.settings:

@@ -11,15 +11,26 @@ from steatoscope.apps.wiring.focal import NetworkCTFocal, NetworkUSFocal
 from steatoscope.apps.wiring.models import GRAPH_GRADER, ChosenModel, chosen_model, shipped
 from steatoscope.apps.wiring.mr_liver import NetworkMR
 from steatoscope.apps.wiring.slice_anomaly import GreyLiver, SliceAnomalyFocal
+from steatoscope.apps.wiring.trained import TrainingRecords
 from steatoscope.apps.wiring.ultrasound import FirstModelGrader
+from steatoscope.apps.wiring.us_gate import NetworkGate, plain_gate
 from steatoscope.apps.wiring.us_graph import GraphGrader
 from steatoscope.apps.wiring.us_organs import NetworkUltrasound
+from steatoscope.apps.wiring.us_regions import RegionChain
 from steatoscope.apps.wiring.us_steatosis import SteatosisGrader
 from steatoscope.core.errors import UsageError
 from steatoscope.core.image import Volume
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.options import AnalyseOptions
-from steatoscope.pipeline.ports import FocalFindings, Organs, Ports, PreparedView, UltrasoundGrader, UltrasoundReading
+from steatoscope.pipeline.ports import (
+    FocalFindings,
+    GateVerdict,
+    Organs,
+    Ports,
+    PreparedView,
+    UltrasoundGrader,
+    UltrasoundReading,
+)
 
 
 def default_ports(options: AnalyseOptions) -> Ports:
@@ -36,6 +47,8 @@ def default_ports(options: AnalyseOptions) -> Ports:
         us_grader=_us_grader,
         us_focal=_us_focal,
         ct_focal=_ct_focal,
+        us_gate=_us_gate,
+        trained_on=TrainingRecords(),
     )
     return ports if options.model is None else with_model(ports, chosen_model(options.model))
 
@@ -48,6 +61,8 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
             fitted = replace(ports, us_grader=_chosen_grader(folder))
         case ("first", "US"):
             fitted = replace(ports, us_grader=FirstModelGrader(folder))
+        case ("regions", "US"):
+            fitted = RegionChain(folder).behind(ports)
         case ("segmenter", "US"):
             fitted = replace(ports, us_segmenter=NetworkUltrasound(folder))
         case ("segmenter", "CT"):
@@ -64,7 +79,8 @@ def with_model(ports: Ports, chosen: ChosenModel) -> Ports:
             )
         case _:
             raise UsageError(f"the model {folder.name!r} has no place in the analysis of {chosen.modality}")
-    return replace(fitted, modality=chosen.modality)
+    known = ports.trained_on if isinstance(ports.trained_on, TrainingRecords) else TrainingRecords()
+    return replace(fitted, modality=chosen.modality, trained_on=known.beside(folder))
 
 
 def _chosen_grader(folder: ModelFolder) -> UltrasoundGrader:
@@ -89,6 +105,11 @@ def _us_segmenter(view: PreparedView) -> Organs:
 def _us_grader(views: Sequence[PreparedView], level: float) -> UltrasoundReading:
     model = shipped("us-steatosis")
     return FirstModelGrader()(views, level) if model is None else SteatosisGrader(model)(views, level)
+
+
+def _us_gate(view: PreparedView) -> GateVerdict:
+    model = shipped("us-gate")
+    return plain_gate(view) if model is None else NetworkGate(model)(view)
 
 
 def _us_focal(view: PreparedView, organs: Organs) -> FocalFindings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from steatoscope.apps.wiring.reference import site_clinical_model, site_reference
 from steatoscope.apps.wiring.settings import ServiceSettings, secret_key
 from steatoscope.service.storage.blobs import BlobStore, open_blobs
 from steatoscope.service.storage.database import Database
@@ -21,7 +22,12 @@ class Service:
 
 
 def open_service(settings: ServiceSettings, *, migrate: bool = True) -> Service:
-    """Open (and on first use make) an installation; ``migrate`` brings the database to this version's tables."""
+    """Open (and on first use make) an installation; ``migrate`` brings the database to this version's tables.
+
+    Raises E_PATH or E_FORMAT where the healthy reference or the combined model of the settings is none.
+    """
+    site_reference(settings.baseline)
+    site_clinical_model(settings.clinical_model)
     for folder in (settings.data_dir, settings.inbox, settings.scratch):
         folder.mkdir(parents=True, exist_ok=True)
     settings.data_dir.chmod(0o700)

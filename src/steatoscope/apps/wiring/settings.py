@@ -20,7 +20,8 @@ class ServiceSettings:
     ``database_url``, ``storage_url`` and ``broker_url`` default to SQLite, a folder and the job table itself.
     ``most_upload_bytes`` bounds one request and one study, ``part_bytes`` one part of a resumable upload.
     ``identity_mode`` keeps names and numbers of patients; without it only a pseudonym is kept. ``secure_cookies`` is
-    for servers behind TLS. Times are in seconds.
+    for servers behind TLS. ``baseline`` is the file of a site's own healthy reference, ``clinical_model``
+    that of its combined model. Times are in seconds.
     """
 
     data_dir: Path
@@ -39,6 +40,8 @@ class ServiceSettings:
     heartbeat_s: float = 3.0
     most_attempts: int = 3
     job_longest_s: float = 1800.0
+    baseline: str = ""
+    clinical_model: str = ""
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = ""
@@ -68,6 +71,8 @@ def service_settings(
         "database_url": given.get("STEATOSCOPE_DATABASE_URL") or f"sqlite:///{data_dir / 'steatoscope.db'}",
         "storage_url": given.get("STEATOSCOPE_STORAGE_URL") or str(data_dir / "files"),
         "broker_url": given.get("STEATOSCOPE_BROKER_URL", ""),
+        "baseline": given.get("STEATOSCOPE_BASELINE", ""),
+        "clinical_model": given.get("STEATOSCOPE_CLINICAL_MODEL", ""),
         "oidc_issuer": given.get("STEATOSCOPE_OIDC_ISSUER", ""),
         "oidc_client_id": given.get("STEATOSCOPE_OIDC_CLIENT_ID", ""),
         "oidc_client_secret": given.get("STEATOSCOPE_OIDC_CLIENT_SECRET", ""),

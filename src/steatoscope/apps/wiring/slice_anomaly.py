@@ -5,7 +5,7 @@ Eight-bit slices are taken as HU clipped to 0-255; what was clipped away is put 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -48,7 +48,10 @@ class SliceAnomalyFocal:
     model: ModelFolder
 
     def __call__(self, volume: Volume, organs: Organs) -> FocalFindings:
-        """Regions of every slice with liver, surest first, at most twenty; ``lesion`` only where it is claimed."""
+        """Regions of every slice with liver, surest first, at most twenty, and the map that they were cut from.
+
+        ``lesion`` is told only where it is claimed.
+        """
         if organs.liver is None:
             return FocalFindings(model=self.model.part())
         network, readings = _network(self.model), {}
@@ -67,10 +70,16 @@ class SliceAnomalyFocal:
             masks=masks,
             lesion=_lesion(list(readings.values())) if network.claim else None,
             model=self.model.part(),
+            heat=_heat(volume, organs.liver, readings) if readings else None,
+            heat_title=f"How sure the model is of a focal region, 0 to 1 ({self._truth} truth)",
         )
 
+    @property
+    def _truth(self) -> str:
+        return str(self.model.settings.get("truth", "unknown"))
+
     def _regions(self, volume: Volume, place: int, reading: SliceReading) -> Iterator[tuple[RegionPart, Mask]]:
-        words = f"{self.model.name} {self.model.version} ({self.model.settings.get('truth', 'unknown')} truth)"
+        words = f"{self.model.name} {self.model.version} ({self._truth} truth)"
         count, labels, stats, _ = cv2.connectedComponentsWithStats(reading.mask.astype(np.uint8))
         _, dy, dx = volume.geometry.spacing
         for number in range(1, count):
@@ -79,6 +88,14 @@ class SliceAnomalyFocal:
                 mask = np.asarray(labels == number)
                 yield _part(reading.heat, mask, (x, y, x + width, y + height, place), words,
                             round(pixels * dy * dx, 1) if volume.geometry.known else None), mask  # fmt: skip
+
+
+def _heat(volume: Volume, liver: Mask, readings: Mapping[int, SliceReading]) -> Floats:
+    """The map of every slice that was read (slices, rows, columns), NaN outside of the liver and where none was."""
+    heat = np.full(volume.data.shape, np.nan, dtype=np.float32)
+    for place, reading in readings.items():
+        heat[place] = np.where(liver[place], reading.heat, np.nan)
+    return heat
 
 
 def _part(

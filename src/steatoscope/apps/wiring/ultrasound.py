@@ -16,7 +16,7 @@ from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, UltrasoundReading, ViewReading
 from steatoscope.science.clinical.grades import sd_from_interval
-from steatoscope.science.clinical.scales import pdff_equivalent
+from steatoscope.science.clinical.scales import pdff_equivalent_of
 
 if TYPE_CHECKING:
     from steatoscope.learning.inference.us_first import USFatPrediction, USFirstModel
@@ -81,25 +81,38 @@ def mean_interval(intervals: Sequence[Interval]) -> Interval:
     return Interval(low, high, intervals[0].level)
 
 
-def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEstimate:
-    interval = mean_interval([a.interval for a in answers])
-    value = float(np.mean([a.value_percent for a in answers]))
-    grades = model.grades(value, unusual=any(a.unusual for a in answers))
+def mean_estimate(answers: Sequence[USFatPrediction], scale: str, method: str) -> FatEstimate:
+    """The patient's fat from the views' answers: means of values, bounds, grade and steatosis probabilities."""
+    interval = mean_interval([answer.interval for answer in answers])
+    value = float(np.mean([answer.value_percent for answer in answers]))
+    labels = answers[0].grade_probabilities
+    probability, threshold = float(np.mean([answer.probability for answer in answers])), answers[0].threshold
     return FatEstimate(
         value_percent=value,
-        scale="histology",
+        scale=scale,
         low=interval.low,
         high=interval.high,
         level=interval.level,
         sd=sd_from_interval(interval),
-        method=f"{NAME} {model.version}, first model",
+        method=method,
         statistic=STATISTIC,
-        pdff_equivalent=pdff_equivalent(value, interval),
-        probabilities=grades,
-        steatosis=SteatosisPart(
-            probability=1.0 - grades["normal"], threshold=answers[0].threshold, positive=value >= STEATOSIS_PERCENT
-        ),
+        pdff_equivalent=pdff_equivalent_of(scale, value, interval),
+        probabilities={
+            label: float(np.mean([answer.grade_probabilities[label] for answer in answers])) for label in labels
+        },
+        steatosis=SteatosisPart(probability=probability, threshold=threshold, positive=probability >= threshold),
     )
+
+
+def _estimate(model: USFirstModel, answers: Sequence[USFatPrediction]) -> FatEstimate:
+    found = mean_estimate(answers, "histology", f"{NAME} {model.version}, first model")
+    grades = model.grades(found.value_percent, unusual=any(answer.unusual for answer in answers))
+    steatosis = SteatosisPart(
+        probability=1.0 - grades["normal"],
+        threshold=answers[0].threshold,
+        positive=found.value_percent >= STEATOSIS_PERCENT,
+    )
+    return replace(found, probabilities=grades, steatosis=steatosis)
 
 
 def _contributions(answer: USFatPrediction) -> list[Contribution]:

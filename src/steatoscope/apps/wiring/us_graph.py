@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steatoscope.apps.wiring.ultrasound import STATISTIC, heat_of, mean_interval
+from steatoscope.apps.wiring.ultrasound import heat_of, mean_estimate
 from steatoscope.core.errors import QualityCode, warning
-from steatoscope.core.report import SteatosisPart
+from steatoscope.core.image import Floats
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, UltrasoundReading, ViewReading
-from steatoscope.science.clinical.grades import sd_from_interval
-from steatoscope.science.clinical.scales import pdff_equivalent
 
 if TYPE_CHECKING:
     from steatoscope.learning.inference.us_first import USFatPrediction
-    from steatoscope.learning.inference.us_graph import GraphModel
+    from steatoscope.learning.inference.us_graph import GraphModel, GraphView
+
+HEAT_TITLE = "Points of fat from each 1 % of what was read"
+OWN_TITLE = "What the network looked at (0 to 1)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,13 @@ class GraphGrader:
         from steatoscope.learning.inference.us_graph import GraphModel, GraphView
 
         model = GraphModel(self.folder)
-        answers = model.predict_views([GraphView(view.name, view.frames, view.sector) for view in views])
+        taken = [GraphView(view.name, view.frames, view.sector) for view in views]
+        answers = model.predict_views(taken)
         usable = [answer for answer in answers if not answer.out_of_distribution]
         return UltrasoundReading(
             estimate=_estimate(model, usable or answers),
             contributions=(),
-            views=_readings(views, answers),
+            views=_readings(model, views, taken, answers),
             out_of_distribution=not usable,
             notes=_notes(model, len(answers) - len(usable) if usable else 0),
             model=self.folder.part(),
@@ -46,33 +48,35 @@ class GraphGrader:
 
 
 def _estimate(model: GraphModel, answers: Sequence[USFatPrediction]) -> FatEstimate:
-    interval = mean_interval([answer.interval for answer in answers])
-    value = float(np.mean([answer.value_percent for answer in answers]))
-    labels = answers[0].grade_probabilities
-    grades = {label: float(np.mean([answer.grade_probabilities[label] for answer in answers])) for label in labels}
-    probability = float(np.mean([answer.probability for answer in answers]))
-    threshold, scale = answers[0].threshold, model.settings.scale
-    return FatEstimate(
-        value_percent=value,
-        scale=scale,
-        low=interval.low,
-        high=interval.high,
-        level=interval.level,
-        sd=sd_from_interval(interval),
-        method=f"{model.folder.name} {model.version}",
-        statistic=STATISTIC,
-        pdff_equivalent=pdff_equivalent(value, interval) if scale == "histology" else None,
-        probabilities=grades if "grade" in model.settings.outputs else None,
-        steatosis=SteatosisPart(probability=probability, threshold=threshold, positive=probability >= threshold),
+    found = mean_estimate(answers, model.settings.scale, f"{model.folder.name} {model.version}")
+    return found if "grade" in model.settings.outputs else replace(found, probabilities=None)
+
+
+def _readings(
+    model: GraphModel, views: Sequence[PreparedView], taken: Sequence[GraphView], answers: Sequence[USFatPrediction]
+) -> tuple[ViewReading, ...]:
+    """A reading for each view, with its map in points of fat; else with the map that the graph itself gives."""
+    from steatoscope.learning.explain.us_graph_maps import explain_graph
+
+    usable = [not answer.out_of_distribution for answer in answers]
+    found = explain_graph(model, taken) if any(usable) else None
+    if found is None:
+        return _own_maps(views, answers)
+    heats: dict[int, Floats] = {}
+    for one, used in zip(found, usable, strict=True):
+        heats |= {shown.number: shown.heat for shown in one.views if used}
+    return tuple(
+        ViewReading(heat=heat_of(heats[number]), heat_title=HEAT_TITLE) if number in heats else ViewReading()
+        for number in range(len(views))
     )
 
 
-def _readings(views: Sequence[PreparedView], answers: Sequence[USFatPrediction]) -> tuple[ViewReading, ...]:
-    """A reading for each view; none has a map of its own where the graph put the views together."""
+def _own_maps(views: Sequence[PreparedView], answers: Sequence[USFatPrediction]) -> tuple[ViewReading, ...]:
+    """The graph's own maps; none where it put the views together."""
     if len(answers) != len(views):
         return tuple(ViewReading() for _ in views)
     return tuple(
-        ViewReading(heat=heat_of(answer.heatmap) if answer.heatmap.any() else None)
+        ViewReading(heat=heat_of(answer.heatmap) if answer.heatmap.any() else None, heat_title=OWN_TITLE)
         if answer.heatmap.shape == view.tissue.shape and not answer.out_of_distribution
         else ViewReading()
         for view, answer in zip(views, answers, strict=True)

@@ -9,21 +9,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steatoscope.apps.wiring.ultrasound import MOST_CONTRIBUTIONS, STATISTIC, heat_of, mean_interval
+from steatoscope.apps.wiring.ultrasound import STATISTIC, heat_of, mean_interval
+from steatoscope.apps.wiring.us_flat import flat_picture
+from steatoscope.apps.wiring.us_reference import healthy_items, own_repeatability
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.measurement import Measurement, Quality
-from steatoscope.core.report import Contribution, SteatosisPart
+from steatoscope.core.report import Contribution, StartPart, SteatosisPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, Site, UltrasoundReading, ViewReading
 from steatoscope.science.clinical.grades import sd_from_interval
 from steatoscope.science.clinical.scales import pdff_equivalent
+from steatoscope.science.uncertainty.ensemble import spread
 
 if TYPE_CHECKING:
+    from steatoscope.learning.explain.us_steatosis_effects import ValueAccount
     from steatoscope.learning.inference.us_steatosis import SteatosisModel, SteatosisPrediction
 
 INDEX_METHOD = "automatic: mean grey of liver over renal cortex, at the places found by the model"
 SITE_NAMES = {"liver": "index: liver", "kidney": "index: cortex"}
+HEAT_TITLE = "Points of fat from each 1 % of the tissue"
+START = "the model's value where every reading is the mean of its training patients"
+REMOTE = "Its brightness is far from that of the training scanner: the spread was doubled, the value is untested."
+VALIDATION_ERROR = "rmse_percent"
 GOOD_INDEX, FAIR_INDEX = 0.7, 0.4
 
 
@@ -35,21 +43,32 @@ class SteatosisGrader:
 
     def __call__(self, views: Sequence[PreparedView], level: float) -> UltrasoundReading:
         """The patient's reading on the histology scale; its interval is at the level of the model (0.9)."""
+        from steatoscope.learning.explain.us_steatosis_effects import value_account
+
         model = opened(self.folder)
         answers = [
             model.predict(view.frames, view.sector, view.pixel_mm, without_kidney=view.without_kidney) for view in views
         ]
         usable = [answer for answer in answers if not answer.out_of_distribution]
         read = usable or answers
+        accounts = [value_account(model.path(kidney=one.kidney_in_view), one.readings) for one in read]
+        start, parts = contributions(accounts)
+        error = self.folder.training.get("metrics", {}).get(VALIDATION_ERROR)
         scores = [answer.healthy_z["score"] for answer in read if np.isfinite(answer.healthy_z["score"])]
         return UltrasoundReading(
             estimate=estimate(model, read),
-            contributions=tuple(contributions(read)),
-            views=tuple(view_reading(answer) for answer in answers),
+            contributions=tuple(parts),
+            start=start,
+            views=tuple(view_reading(answer, member_spread(model, answer, error)) for answer in answers),
             out_of_distribution=not usable,
+            refusal=None if usable else flat_picture(read[0].readings),
             notes=_notes(read, len(answers) - len(usable) if usable else 0),
             model=self.folder.part(),
             baseline_z=round(float(np.mean(scores)), 6) if scores else None,
+            baseline_items=healthy_items(
+                self.folder, model.document["healthy"], read, kidney=any(a.kidney_in_view for a in read)
+            ),
+            repeatability=own_repeatability(self.folder),
         )
 
 
@@ -62,43 +81,41 @@ def opened(folder: ModelFolder) -> SteatosisModel:
 
 
 def estimate(model: SteatosisModel, answers: Sequence[SteatosisPrediction]) -> FatEstimate:
-    """The patient's fat from the views' answers: means of values, bounds and grade probabilities."""
+    """The patient's fat from the views' answers: means of values, bounds and grade probabilities; the set of grades."""
     from steatoscope.learning.inference.us_steatosis_judge import grade_set
 
-    interval = mean_interval([a.interval for a in answers])
-    value = float(np.mean([a.value_percent for a in answers]))
-    kidney = any(a.kidney_in_view for a in answers)
-    grades = {
-        label: float(np.mean([a.grade_probabilities[label] for a in answers]))
-        for label in answers[0].grade_probabilities
-    }
-    probability = float(np.mean([a.probability for a in answers]))
+    kidney = any(answer.kidney_in_view for answer in answers)
+    words = f"{'with' if kidney else 'without'} a kidney in view"
+    found = mean_estimate(answers, "histology", f"{model.folder.name} {model.version}, {words}")
+    if len(answers) == 1:
+        return replace(found, grade_set=answers[0].grade_set)
     limit = model.path(kidney=kidney).judge.grade_limit
-    return FatEstimate(
-        value_percent=value,
-        scale="histology",
-        low=interval.low,
-        high=interval.high,
-        level=interval.level,
-        sd=sd_from_interval(interval),
-        method=f"{model.folder.name} {model.version}, {'with' if kidney else 'without'} a kidney in view",
-        statistic=STATISTIC,
-        pdff_equivalent=pdff_equivalent(value, interval),
-        probabilities=grades,
-        steatosis=SteatosisPart(
-            probability=probability, threshold=answers[0].threshold, positive=probability >= answers[0].threshold
-        ),
-        grade_set=answers[0].grade_set if len(answers) == 1 else grade_set(grades, limit),
-    )
+    return replace(found, grade_set=grade_set(found.probabilities or {}, limit))
 
 
-def view_reading(answer: SteatosisPrediction) -> ViewReading:
+def member_spread(
+    model: SteatosisModel, answer: SteatosisPrediction, error: float | None = None
+) -> tuple[Measurement, ...]:
+    """The SD in points of fat between the members of the model, each taken alone.
+
+    Its quality is ``warn`` above ``error``, the RMSE in points of fat of the model's own validation.
+    """
+    members = model.path(kidney=answer.kidney_in_view).member_values(answer.readings)
+    between = float(spread(members[:, None]).between[0])
+    wide = error is not None and between > error
+    method = f"SD of the value by {members.size} members of the model"
+    told = f"{method}; more than the model's validation error of {error:.1f} points" if wide else method
+    return (Measurement("member_spread", between, "%", told, quality="warn" if wide else "ok"),)
+
+
+def view_reading(answer: SteatosisPrediction, more: tuple[Measurement, ...] = ()) -> ViewReading:
     """A view's map, its hepatorenal index, and where that was read; nothing of a view that was left out."""
     if answer.out_of_distribution:
         return ViewReading(kidney=answer.kidney_in_view)
     return ViewReading(
         heat=heat_of(answer.heatmap),
-        measurements=hepatorenal(answer),
+        heat_title=HEAT_TITLE,
+        measurements=(*hepatorenal(answer), *more),
         sites=tuple(_sites(answer)),
         kidney=answer.kidney_in_view,
     )
@@ -132,29 +149,30 @@ def _sites(answer: SteatosisPrediction) -> list[Site]:
     return sites
 
 
-def contributions(answers: Sequence[SteatosisPrediction]) -> list[Contribution]:
-    """The strongest effects in points of fat, means over the views that have them; the rest stands as one line."""
-    names = dict.fromkeys(effect.name for answer in answers for effect in answer.effects)
-    found = [_mean_effect(answers, name) for name in names]
-    known = [part for part in found if np.isfinite(part.value) and np.isfinite(part.effect_points)]
-    strongest = sorted(known, key=lambda part: -abs(part.effect_points))
-    shown, rest = strongest[:MOST_CONTRIBUTIONS], strongest[MOST_CONTRIBUTIONS:]
-    if rest:
-        points = sum(part.effect_points for part in rest)
-        shown.append(Contribution(feature="all_others", value=float(len(rest)), effect_points=round(points, 6)))
-    return shown
+def contributions(accounts: Sequence[ValueAccount]) -> tuple[StartPart, list[Contribution]]:
+    """Where the value starts and what each group of readings adds, strongest first: means over the views' accounts.
 
-
-def _mean_effect(answers: Sequence[SteatosisPrediction], name: str) -> Contribution:
-    effects = [effect for answer in answers for effect in answer.effects if effect.name == name]
-    points = sum(effect.effect_points for effect in effects) / len(answers)
-    value = float(np.mean([effect.value for effect in effects]))
-    return Contribution(feature=name, value=round(value, 6), effect_points=round(float(points), 6))
+    A group that a view does not read (of a kidney out of view) adds nothing there.
+    """
+    count = len(accounts)
+    names = dict.fromkeys(effect.name for account in accounts for effect in account.effects)
+    found = []
+    for name in names:
+        own = [effect for account in accounts for effect in account.effects if effect.name == name]
+        points = sum(effect.effect_points for effect in own) / count
+        values = [effect.value for effect in own if np.isfinite(effect.value)]
+        value = float(np.mean(values)) if values else 0.0
+        found.append(Contribution(feature=name, value=round(value, 6), effect_points=round(points, 6)))
+    start = float(np.mean([account.start_percent for account in accounts]))
+    strongest = sorted(found, key=lambda part: -abs(part.effect_points))
+    return StartPart(value_percent=round(start, 6), text=START), strongest
 
 
 def _notes(answers: Sequence[SteatosisPrediction], left_out: int) -> tuple[QualityCode, ...]:
     notes = []
-    if any(answer.unusual for answer in answers):
+    if any(answer.remote for answer in answers):
+        notes.append(warning("W_OOD", REMOTE))
+    elif any(answer.unusual for answer in answers):
         notes.append(warning("W_OOD", "The interval was widened by 1.5 on the square root of fat."))
     if left_out:
         notes.append(warning("W_OOD", f"{left_out} view(s) unlike the training data were left out."))

@@ -27,4 +27,5 @@ def input_file(files: Sequence[Path], kind: str, frames: int, view: str | None =
     """The report's entry for a group of files: the file itself, or the folder that the files have in common."""
     parents = {file.parent for file in files}
     path = files[0] if len(files) == 1 or len(parents) > 1 else parents.pop()
-    return InputFile(str(path), sha256_group(map(sha256_file, files)), kind, frames, view)
+    hashes = tuple(map(sha256_file, files))
+    return InputFile(str(path), sha256_group(hashes), kind, frames, view, hashes)

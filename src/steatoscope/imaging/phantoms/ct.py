@@ -97,11 +97,12 @@ def simulate_ct(
     slice_mm: float = 5.0,
     pixel_mm: float = 2.2,
     matrix: int = 160,
+    repeat: int | None = None,
 ) -> CTPhantom:
     """An upper abdomen of 200 mm with a uniform liver fat of ``pdff_percent`` and noise of SD ``noise_hu``.
 
-    The seed sets body and organ shape, texture and noise. ``lesions`` puts hypodense nodules into the liver. Raises
-    :class:`ValueError` for a PDFF outside 0-100.
+    The seed sets body and organ shape, texture and noise; ``repeat`` scans the same body again with noise of its own.
+    ``lesions`` puts hypodense nodules into the liver. Raises :class:`ValueError` for a PDFF outside 0-100.
     """
     if not 0.0 <= pdff_percent <= 100.0:
         raise ValueError(f"PDFF must lie in 0-100 %, not {pdff_percent}")
@@ -110,7 +111,8 @@ def simulate_ct(
     anatomy = build_anatomy(rng, shape=shape, spacing=(slice_mm, pixel_mm, pixel_mm), lesions=lesions)
     target = liver_hu(pdff_percent, kvp=kvp, phase=phase)
     clean = _paint(anatomy, _tissue_hu(target, kvp, phase, rng), rng)
-    data = clean + _kernel_noise(rng, clean.shape, noise_hu)
+    again = rng if repeat is None else np.random.default_rng((seed, repeat))
+    data = clean + _kernel_noise(again, clean.shape, noise_hu)
     truth = {
         "modality": "CT",
         "simulator": "steatoscope.ct/1",

@@ -77,17 +77,21 @@ def simulate_mr(
     r2star: float | None = None,
     bipolar: bool = False,
     precession: Literal[-1, 1] = 1,
+    shape: tuple[int, int, int] = SHAPE,
+    spacing_mm: tuple[float, float, float] = SPACING_MM,
+    repeat: int | None = None,
 ) -> MRPhantom:
     """An upper abdomen with a uniform liver fat of ``pdff_percent``.
 
     Echo times default to 1.15 + 0.96 n ms at 3 T and 1.2 + 2.0 n ms at 1.5 T; ``r2star`` (1/s) is that of the liver.
     ``snr`` is the liver's density over the standard deviation of the complex noise. ``bipolar`` turns every second
-    echo; ``precession`` -1 conjugates. The seed sets anatomy, field and noise. Raises ValueError outside 0-100 %.
+    echo; ``precession`` -1 conjugates. The seed sets anatomy, field and noise; ``repeat`` scans the same body again
+    with noise of its own. Raises ValueError outside 0-100 %.
     """
     if not 0.0 <= pdff_percent <= 100.0:
         raise ValueError(f"PDFF must lie in 0-100 %, not {pdff_percent}")
     rng = np.random.default_rng(seed)
-    anatomy = build_anatomy(rng, shape=SHAPE, spacing=SPACING_MM)
+    anatomy = build_anatomy(rng, shape=shape, spacing=spacing_mm)
     rate = _LIVER_R2_1T5 * _iron_scale(field_t) if r2star is None else r2star
     acquisition = _acquisition(rng, field_t, echoes, te1_s, spacing_s, snr)
     if bipolar:
@@ -95,7 +99,8 @@ def simulate_mr(
         acquisition = replace(acquisition, bipolar_rad=turn)
     acquisition = replace(acquisition, precession=precession)
     tissue = _paint(anatomy, rng, pdff_percent, rate, field_t)
-    data = simulate_echoes(tissue, acquisition, rng)
+    again = rng if repeat is None else np.random.default_rng((seed, repeat))
+    data = simulate_echoes(tissue, acquisition, again)
     times = np.asarray(acquisition.echo_times_s)
     train = EchoTrain(data, times, field_t, anatomy.geometry, "complex")
     facts = MRFacts(
@@ -105,7 +110,7 @@ def simulate_mr(
         field_strength_t=field_t,
         manufacturer="Steatoscope phantom",
     )
-    return MRPhantom(train, anatomy.masks(), facts, _truth(pdff_percent, seed, rate, acquisition))
+    return MRPhantom(train, anatomy.masks(), facts, _truth(pdff_percent, seed, rate, acquisition, spacing_mm))
 
 
 def _acquisition(
@@ -116,7 +121,9 @@ def _acquisition(
     return Acquisition(times, field_t, snr)
 
 
-def _truth(pdff_percent: float, seed: int, rate: float, acquisition: Acquisition) -> dict[str, Any]:
+def _truth(
+    pdff_percent: float, seed: int, rate: float, acquisition: Acquisition, spacing_mm: tuple[float, float, float]
+) -> dict[str, Any]:
     return {
         "modality": "MR",
         "simulator": "steatoscope.mr/1",
@@ -129,7 +136,7 @@ def _truth(pdff_percent: float, seed: int, rate: float, acquisition: Acquisition
         "bipolar_rad": list(acquisition.bipolar_rad),
         "precession": int(acquisition.precession),
         "spectrum": "hamilton2011_6",
-        "spacing_mm": list(SPACING_MM),
+        "spacing_mm": list(spacing_mm),
     }
 
 

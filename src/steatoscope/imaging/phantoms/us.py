@@ -62,11 +62,12 @@ def simulate_us(
     frames: int = 1,
     size: tuple[int, int] = (434, 636),
     settings: USSettings | None = None,
+    repeat: int | None = None,
 ) -> USPhantom:
     """B-mode frames of shape (frames, rows, columns) of a liver with ``pdff_percent``.
 
-    The seed sets anatomy, acoustics between people, speckle and noise. Raises :class:`ValueError` for a PDFF outside
-    0-100 or no frames.
+    The seed sets anatomy, acoustics between people, speckle and noise; ``repeat`` scans the same person again with
+    speckle and noise of its own. Raises :class:`ValueError` for a PDFF outside 0-100 or no frames.
     """
     if not 0.0 <= pdff_percent <= 100.0:
         raise ValueError(f"PDFF must lie in 0-100 %, not {pdff_percent}")
@@ -74,6 +75,8 @@ def simulate_us(
         raise ValueError("a clip needs at least one frame")
     settings = settings or USSettings()
     shape_rng, tissue_rng, echo_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    if repeat is not None:
+        echo_rng = np.random.default_rng((seed, repeat))
     acoustics = draw_acoustics(pdff_percent, tissue_rng)
     geometry = scan_geometry(probe, size, settings.depth_cm)
     wall = draw_wall(shape_rng)

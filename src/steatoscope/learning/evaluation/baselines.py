@@ -7,6 +7,7 @@ each training part with folds of whole groups, so that no test case takes part i
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -39,7 +40,9 @@ def group_folds(groups: ArrayLike, count: int, seed: int, strata: ArrayLike | No
         splits = GroupKFold(count, shuffle=True, random_state=seed).split(rows, groups=names)
     else:
         splits = StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(rows, np.asarray(strata), names)
-    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    with warnings.catch_warnings():  # a rare stratum cannot be in every fold, and callers know
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        return [(np.asarray(train), np.asarray(test)) for train, test in splits]
 
 
 def out_of_fold(
@@ -65,17 +68,18 @@ def out_of_fold(
     for train, test in folds:
         if np.intersect1d(names[train], names[test]).size:
             raise ValueError("a group is in the training and in the test part of a fold")
-        fitted = _fitted(learner, task, features[train], values[train], names[train], seed)
-        answer[test] = (
-            fitted.predict(features[test]) if task == "regression" else _scores(fitted, features[test], labels)
-        )
+        one = fitted(learner, task, features[train], values[train], names[train], seed)
+        answer[test] = one.predict(features[test]) if task == "regression" else _scores(one, features[test], labels)
     return answer
 
 
-def _fitted(
+def fitted(
     learner: Learner, task: Task, features: NDArray[np.float64], target: NDArray[Any], groups: NDArray[Any], seed: int
 ) -> Any:
-    """The learner with the settings that do best in inner folds; with its first settings where none can be made."""
+    """The learner with the settings that do best in inner folds; with its first settings where none can be made.
+
+    A scikit-learn pipeline: ``fill`` (median), ``scale``, ``last``.
+    """
     from sklearn.model_selection import GridSearchCV
 
     pipeline, grid = _pipeline(learner, task, seed)
@@ -89,6 +93,8 @@ def _fitted(
 def _inner_folds(task: Task, target: NDArray[Any], groups: NDArray[Any], seed: int) -> list[Fold]:
     """Folds of whole groups; none where groups are few or a class would be missing in a part."""
     if np.unique(groups).size < _INNER:
+        return []
+    if task == "classification" and np.unique(target, return_counts=True)[1].max() < _INNER:
         return []
     folds = group_folds(groups, _INNER, seed, None if task == "regression" else target)
     classes = np.unique(target).size
@@ -127,13 +133,13 @@ def _pipeline(learner: Learner, task: Task, seed: int) -> tuple[Any, Mapping[str
     return Pipeline([*steps, ("last", last)]), grid
 
 
-def _scores(fitted: Any, features: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
+def _scores(found_by: Any, features: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
     """Scores (n, classes) over all ``labels``; a class that the training part lacks is never chosen."""
-    if hasattr(fitted, "predict_proba"):
-        found = np.asarray(fitted.predict_proba(features), dtype=np.float64)
+    if hasattr(found_by, "predict_proba"):
+        found = np.asarray(found_by.predict_proba(features), dtype=np.float64)
     else:
-        margin = np.asarray(fitted.decision_function(features), dtype=np.float64)
+        margin = np.asarray(found_by.decision_function(features), dtype=np.float64)
         found = np.column_stack([-margin, margin]) if margin.ndim == 1 else margin
     answer = np.full((len(features), labels.size), found.min() - 1.0 if found.min() < 0.0 else 0.0)
-    answer[:, np.searchsorted(labels, fitted.classes_)] = found
+    answer[:, np.searchsorted(labels, found_by.classes_)] = found
     return answer

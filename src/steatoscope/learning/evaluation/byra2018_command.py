@@ -12,6 +12,7 @@ import numpy as np
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning.evaluation.byra2018_score import score_byra2018 as score_patients
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence, Reliability, Roc
+from steatoscope.learning.inference.r1_model import RegionModel, is_region_grader
 from steatoscope.learning.inference.us_first import read_model
 from steatoscope.learning.inference.us_graph import GraphModel
 from steatoscope.learning.inference.us_graph_settings import is_graph_grader
@@ -48,6 +49,8 @@ def score_byra2018(data: Path, model: ModelFolder, *, out: Path) -> dict[str, An
         return with_evidence(score_patients(data, read_us_steatosis(model.folder), name=model.name))
     if is_graph_grader(model.settings):
         return with_evidence(score_patients(data, GraphModel(model), name=model.name))
+    if is_region_grader(model.settings):
+        return with_evidence(score_patients(data, RegionModel.open(model), name=model.name))
     if model.name == FIRST_MODEL:
         return with_evidence(score_patients(data, read_model(model), name=model.name))
     raise UsageError(f"{model.name} does not estimate liver fat; benchmark byra2018 takes us-steatosis or us-first")

@@ -22,6 +22,7 @@ from steatoscope.science.metrics.classification import (
     weighted_kappa,
 )
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
+from steatoscope.science.uncertainty.reliability import errors_if_calibrated
 
 SEVERE, RESAMPLES = 67.0, 2000
 Values = NDArray[np.float64]
@@ -57,7 +58,19 @@ def scored(answers: Answers, fat: Values, seed: int = 0, resamples: int = RESAMP
     spans = bootstrap_intervals(
         lambda rows: _figures(answers, fat, rows), np.arange(fat.size), seed=seed, resamples=resamples
     )
-    return with_intervals(found, spans, digits=4)
+    return with_intervals(found, spans, digits=4) | _chance(answers.probability, seed)
+
+
+def _chance(probability: Values, seed: int) -> dict[str, Any]:
+    """The calibration error that exact probabilities would have on average, with the range of 95 % of such errors."""
+    if not np.isfinite(probability).all():
+        return {}
+    drawn = errors_if_calibrated(probability, seed=seed)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return {
+        "ece_if_calibrated": round(float(drawn.mean()), 4),
+        "ece_if_calibrated_ci": [round(float(low), 4), round(float(high), 4)],
+    }
 
 
 def paired(first: Answers, second: Answers, fat: Values, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
@@ -112,15 +125,19 @@ def _of_uncertainty(answers: Answers, probability: Values, truth: Values, rows: 
         return {}
     low, high, grade = answers.low[rows], answers.high[rows], grade_index(truth)
     sets = [answers.sets[row] for row in rows]
+    inside = (low <= truth) & (truth <= high)
+    kept = np.array([GRADES[g] in chosen for g, chosen in zip(grade, sets, strict=True)], dtype=np.bool_)
     return {
         "ece": expected_calibration_error(probability, truth >= LIMITS[0]),
         "brier": float(np.mean((probability - (truth >= LIMITS[0])) ** 2)),
         "sensitivity": _share((probability >= 0.5)[truth >= LIMITS[0]]),
         "specificity": _share((probability < 0.5)[truth < LIMITS[0]]),
-        "interval_coverage_90": float(np.mean((low <= truth) & (truth <= high))),
+        "interval_coverage_90": float(np.mean(inside)),
         "interval_width": float(np.mean(high - low)),
-        "set_coverage_90": float(np.mean([GRADES[g] in chosen for g, chosen in zip(grade, sets, strict=True)])),
+        "set_coverage_90": float(np.mean(kept)),
         "mean_set_size": float(np.mean([len(chosen) for chosen in sets])),
+        **{f"interval_coverage_{name}": _share(inside[grade == k]) for k, name in enumerate(GRADES)},
+        **{f"set_coverage_{name}": _share(kept[grade == k]) for k, name in enumerate(GRADES)},
     }
 
 

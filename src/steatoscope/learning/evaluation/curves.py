@@ -1,20 +1,9 @@
-"""Points of ROC and reliability curves."""
+"""Points of ROC curves."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """Cases of one range of probability: how many, their mean probability and the share in which the event happened."""
-
-    count: int
-    probability: float
-    frequency: float
 
 
 def roc_points(positive: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -34,17 +23,3 @@ def roc_points(positive: ArrayLike, scores: ArrayLike) -> tuple[NDArray[np.float
     true_rate = hits[last] / hits[-1]
     false_rate = (last + 1 - hits[last]) / (labels.size - hits[-1])
     return np.concatenate([[0.0], false_rate]), np.concatenate([[0.0], true_rate])
-
-
-def reliability_bins(probability: ArrayLike, happened: ArrayLike, *, bins: int = 10) -> list[ReliabilityBin]:
-    """Bins of equal width over 0-1 that hold cases, in rising order, for probabilities and events (n,).
-
-    Their gaps weighted by count give :func:`steatoscope.science.metrics.classification.expected_calibration_error`.
-    Raises ValueError where shapes differ or a probability lies outside 0-1.
-    """
-    values, events = np.asarray(probability, dtype=np.float64), np.asarray(happened, dtype=np.bool_)
-    if values.ndim != 1 or values.shape != events.shape or not np.all((values >= 0.0) & (values <= 1.0)):
-        raise ValueError("probabilities (n,) in 0-1 and events need one shape")
-    place = np.minimum((values * bins).astype(np.intp), bins - 1)
-    members = [place == k for k in range(bins)]
-    return [ReliabilityBin(int(m.sum()), float(values[m].mean()), float(events[m].mean())) for m in members if m.any()]

@@ -11,25 +11,27 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.core.image import Clip
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
-from steatoscope.imaging.preprocess.us_sector import find_sector
 from steatoscope.learning.evaluation.baselines import FOREST, GLCM_SVM, Fold, Learner, out_of_fold
 from steatoscope.learning.evaluation.baselines_features import intensity_features, texture_features
 from steatoscope.learning.evaluation.byra2018_figures import spearman
-from steatoscope.learning.evaluation.grading_scores import LIMITS, RESAMPLES
+from steatoscope.learning.evaluation.grading_scores import RESAMPLES, second_auc
 from steatoscope.learning.evaluation.intervals import with_intervals
-from steatoscope.learning.training.grading_data import GradingSet
+from steatoscope.learning.training.grading_covariates import Covariates
+from steatoscope.learning.training.grading_data import GradingSet, clips_of, read_clip
 from steatoscope.learning.training.grading_folds import Fold as Split
 from steatoscope.science.clinical.grades import LABELS
 from steatoscope.science.metrics.classification import accuracy, auc, confusion_matrix, macro_f1, weighted_kappa
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
 INDEX: Final = "baseline: hepatorenal index, hand boxes"
+CLINICAL: Final = "baseline: clinical values alone"
 Values = NDArray[np.float64]
 
 
-def baseline_rows(data: GradingSet, folds: Sequence[Split], seed: int, *, frames: int = 4) -> dict[str, Any]:
+def baseline_rows(
+    data: GradingSet, folds: Sequence[Split], seed: int, *, frames: int = 4, covariates: Covariates | None = None
+) -> dict[str, Any]:
     """Rows of the baselines for the patients that are tested; what watches the networks is learnt from here too."""
     texture, intensity = _features(data, frames)
     tested = np.sort(np.concatenate([fold.test for fold in folds]))
@@ -39,23 +41,27 @@ def baseline_rows(data: GradingSet, folds: Sequence[Split], seed: int, *, frames
         GLCM_SVM: _learned("svm", texture, data, parts, tested, seed),
         FOREST: _learned("forest", both, data, parts, tested, seed),
     }
+    if covariates is not None:
+        rows[CLINICAL] = _learned("linear", covariates.values, data, parts, tested, seed)
     index = hand_index(data)[tested]
     return rows | ({INDEX: _ranked(index, data, tested, seed)} if np.isfinite(index).all() else {})
 
 
 def _features(data: GradingSet, frames: int) -> tuple[Values, Values]:
-    texture, intensity = [], []
-    for name in data.names:
-        samples = [sample for sample in data.source.samples if sample.subject == name]
-        pictures = np.stack([np.asarray(sample.image(), dtype=np.uint8) for sample in samples])
-        sector = find_sector(Clip(pictures))
-        if sector is None:
-            raise ValueError(f"{name} has no scan sector")
-        used = pictures[np.unique(np.linspace(0, len(pictures) - 1, min(frames, len(pictures))).round().astype(int))]
-        tissue = tissue_mask(used, sector)
-        texture.append(np.mean([texture_features(picture, tissue) for picture in used], axis=0))
-        intensity.append(np.mean([intensity_features(picture, tissue) for picture in used], axis=0))
-    return np.stack(texture), np.stack(intensity)
+    """Texture and intensity of every patient: means over its clips, of at most ``frames`` frames each."""
+    texture: list[list[Values]] = [[] for _ in data.names]
+    intensity: list[list[Values]] = [[] for _ in data.names]
+    for rows in clips_of(data.source.samples):
+        clip, sector = read_clip(data.source.samples, rows)
+        used = clip[np.unique(np.linspace(0, len(rows) - 1, min(frames, len(rows))).round().astype(int))]
+        tissue, patient = tissue_mask(used, sector), int(data.patient[rows[0]])
+        texture[patient] += [texture_features(picture, tissue) for picture in used]
+        intensity[patient] += [intensity_features(picture, tissue) for picture in used]
+    return _means(texture), _means(intensity)
+
+
+def _means(values: list[list[Values]]) -> Values:
+    return np.stack([np.mean(own, axis=0) for own in values])
 
 
 def _learned(
@@ -70,15 +76,15 @@ def _learned(
             return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed)[tested]
 
     chosen = np.unique(data.grade)[classed(data.grade).argmax(axis=1)]
-    any_fat, much = classed(data.fat >= LIMITS[0])[:, 1], classed(data.fat > LIMITS[1])[:, 1]
+    any_fat, much = (classed(data.grade >= least)[:, -1] for least in (1, 2))
     root = out_of_fold(learner, "regression", features, np.sqrt(data.fat), patients, folds, seed=seed)[tested]
     value, fat, grade = np.clip(root, 0.0, 10.0) ** 2, data.fat[tested], data.grade[tested]
 
     def of(rows: NDArray[np.intp]) -> dict[str, float]:
         counts = confusion_matrix(grade[rows], chosen[rows], len(LABELS))
         return {
-            "auc": auc(fat[rows] >= LIMITS[0], any_fat[rows]),
-            "auc_over_33": auc(fat[rows] > LIMITS[1], much[rows]),
+            "auc": auc(grade[rows] >= 1, any_fat[rows]),
+            second_auc(data.scale): auc(grade[rows] >= 2, much[rows]),
             "accuracy_4": accuracy(counts),
             "macro_f1": macro_f1(counts),
             "qwk": weighted_kappa(counts),
@@ -109,12 +115,12 @@ def _mean(image: NDArray[Any], box: tuple[float, float, float, float]) -> float:
 
 
 def _ranked(index: Values, data: GradingSet, tested: NDArray[np.intp], seed: int) -> dict[str, Any]:
-    fat = data.fat[tested]
+    fat, grade = data.fat[tested], data.grade[tested]
 
     def of(rows: NDArray[np.intp]) -> dict[str, float]:
         return {
-            "auc": auc(fat[rows] >= LIMITS[0], index[rows]),
-            "auc_over_33": auc(fat[rows] > LIMITS[1], index[rows]),
+            "auc": auc(grade[rows] >= 1, index[rows]),
+            second_auc(data.scale): auc(grade[rows] >= 2, index[rows]),
             "spearman": spearman(index[rows], fat[rows]),
         }
 

@@ -16,7 +16,7 @@ from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.learning.training.grading_data import GradingSet
 from steatoscope.learning.training.grading_keep import Reading
 from steatoscope.learning.training.grading_outputs import fitted_temperature
-from steatoscope.science.clinical.grades import HISTOLOGY_PROFILE, LABELS, profile_named
+from steatoscope.science.clinical.grades import LABELS
 from steatoscope.science.metrics.classification import (
     accuracy,
     auc,
@@ -30,7 +30,6 @@ from steatoscope.science.uncertainty.conformal import conformal_quantile
 
 RESAMPLES: Final = 1000
 LEVEL: Final = 0.9
-LIMITS: Final = profile_named(HISTOLOGY_PROFILE).limits
 Values = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
@@ -47,6 +46,17 @@ class Graded:
     true_grade: Rows
     true_fat: Values
     temperatures: tuple[float, ...]
+    scale: str
+
+    @property
+    def steatosis(self) -> NDArray[np.bool_]:
+        """Whether each is graded above normal: on the histology scale, fat of at least 5 %."""
+        return self.true_grade >= 1
+
+
+def second_auc(scale: str) -> str:
+    """How the AUC of moderate or severe is called: by its limit, 33 %, on the histology scale only."""
+    return "auc_over_33" if scale == "histology" else "auc_moderate"
 
 
 def by_patient(readings: Sequence[Reading], data: GradingSet) -> Graded:
@@ -77,6 +87,7 @@ def _graded(readings: Sequence[Reading], data: GradingSet, *, together: bool) ->
     return Graded(
         np.stack(parts["after"]), np.stack(parts["before"]), np.array(parts["fat"]), patient,
         np.array(parts["fold"], dtype=np.intp), data.grade[patient], data.fat[patient], tuple(temperatures),
+        data.scale,
     )  # fmt: skip
 
 
@@ -93,14 +104,13 @@ def scored(found: Graded, *, seed: int = 0, classes: bool = False, bounds: bool 
 
 
 def _ranking(found: Graded, rows: Rows) -> dict[str, float]:
-    p, truth = found.probability[rows], found.true_fat[rows]
-    grade, steatosis = found.true_grade[rows], truth >= LIMITS[0]
+    p, grade, steatosis = found.probability[rows], found.true_grade[rows], found.steatosis[rows]
     single = [auc(grade == k, p[:, k]) for k in range(len(LABELS))]
     known = [value for value in single if math.isfinite(value)]
     before = 1.0 - found.uncalibrated[rows, 0]
     return {
         "auc": auc(steatosis, 1.0 - p[:, 0]),
-        "auc_over_33": auc(truth > LIMITS[1], p[:, 2] + p[:, 3]),
+        second_auc(found.scale): auc(grade >= 2, p[:, 2] + p[:, 3]),
         "macro_auc": float(np.mean(known)) if known else math.nan,
         "ece_uncalibrated": expected_calibration_error(np.clip(before, 0.0, 1.0), steatosis),
         "ece": expected_calibration_error(np.clip(1.0 - p[:, 0], 0.0, 1.0), steatosis),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from steatoscope.core.errors import SteatoscopeError
 from steatoscope.core.image import Clip
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
 from steatoscope.imaging.preprocess.us_sector import find_sector
@@ -85,7 +86,8 @@ def _features(source: TrainingSet, names: Sequence[str]) -> tuple[Values, Values
         pictures = np.stack([np.asarray(sample.image(), dtype=np.uint8) for sample in _of(source, name)])
         sector = find_sector(Clip(pictures))
         if sector is None:
-            raise ValueError(f"{name} has no scan sector")
+            path = str(_of(source, name)[0].path)
+            raise SteatoscopeError("E_NOLIVER", path=path, cause="No scan sector was found in the frames.")
         used = pictures[np.unique(np.linspace(0, len(pictures) - 1, min(FRAMES, len(pictures))).round().astype(int))]
         tissue = tissue_mask(used, sector)
         texture.append(np.mean([texture_features(picture, tissue) for picture in used], axis=0))

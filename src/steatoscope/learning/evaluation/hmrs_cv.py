@@ -25,7 +25,7 @@ Told = Callable[[str], None]
 
 def branches_of(study: HmrsStudy) -> tuple[Branch, ...]:
     """The networks of a study, in the order in which they are trained."""
-    return SIMULATED if study.simulated else REAL_ONLY
+    return SIMULATED if study.cohort else REAL_ONLY
 
 
 def outer_folds(study: HmrsStudy, seed: int) -> list[Fold]:

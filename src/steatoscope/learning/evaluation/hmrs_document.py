@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from steatoscope.learning.evaluation.baselines import Fold
 from steatoscope.learning.evaluation.hmrs_baselines import real_baselines, simulated_baselines
 from steatoscope.learning.evaluation.hmrs_scores import (
-    HISTOLOGY,
     MRS,
     Grading,
     by_frame,
     by_subject,
     counts_of,
     figures,
+    grading_for,
 )
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence
 from steatoscope.learning.training.hmrs_folds import HmrsReading
@@ -69,15 +69,15 @@ def document(
     weights: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The benchmark's document with evidence, without its manifest."""
-    grading = MRS if study.simulated else HISTOLOGY
+    grading = grading_for(study.scale)
     answers = {b: by_subject(readings, b, study.fat) for b in dict.fromkeys(r.branch for r in readings)}
     results: dict[str, Any] = {}
     for branch, values in answers.items():
-        results[NAMES[branch]] = figures(values, study.fat, np.arange(len(study.fat)), grading)
-        results[f"{NAMES[branch]}, by frame"] = figures(*by_frame(readings, branch), grading)
-    baselines = simulated_baselines if study.simulated else real_baselines
+        results[_titled(study, NAMES[branch])] = figures(values, study.fat, np.arange(len(study.fat)), grading)
+        results[_titled(study, f"{NAMES[branch]}, by frame")] = figures(*by_frame(readings, branch), grading)
+    baselines = simulated_baselines if study.cohort else real_baselines
     for name, values in baselines(study, folds, seed).items():
-        results[name] = figures(values, study.fat, np.arange(len(study.fat)), grading)
+        results[_titled(study, name)] = figures(values, study.fat, np.arange(len(study.fat)), grading)
     return {
         "name": NAME,
         "data": _data(plan, study),
@@ -90,11 +90,18 @@ def document(
     }
 
 
+def _titled(study: HmrsStudy, row: str) -> str:
+    """The name of a row, said to be simulated where the images are."""
+    return row if study.cohort or not study.simulated else f"{row} (simulated)"
+
+
 def _data(plan: str, study: HmrsStudy) -> str:
-    if study.simulated:
+    if study.cohort:
         limits = " / ".join(map(str, MRS.profile.limits))
         return f"simulated cohort, plan {plan}: {len(study.names)} subjects, limits {limits} %"
-    return f"Byra 2018, plan {plan}: {len(study.names)} patients, fat on the {study.scale} scale"
+    source = "Byra 2018" if study.source is None or study.source.name == "byra2018" else study.source.name
+    label = "simulated, " if study.simulated else ""
+    return f"{label}{source}, plan {plan}: {len(study.names)} patients, fat on the {study.scale} scale"
 
 
 def _case(study: HmrsStudy, answers: Mapping[str, Values], number: int) -> dict[str, Any]:
@@ -102,13 +109,20 @@ def _case(study: HmrsStudy, answers: Mapping[str, Values], number: int) -> dict[
     return {"case": study.names[number], "fat_percent": round(float(study.fat[number]), 3), **values}
 
 
+def _about(study: HmrsStudy) -> Iterator[str]:
+    if study.simulated:
+        yield _SIMULATED
+    if study.source is not None:
+        yield _REAL if study.source.name == "byra2018" else f"The patients are the user's own, fat on {study.scale}."
+
+
 def _evidence(
     study: HmrsStudy, answers: Mapping[str, Values], grading: Grading, weights: Mapping[str, Any]
 ) -> Evidence:
-    unit = "% fat" if study.simulated else "% of hepatocytes"
+    unit = "% of hepatocytes" if study.scale == "histology" else "% fat"
     start = _START if weights.get("sha256") is None else f"The networks start from {weights['source']}."
     return Evidence(
-        notes=(_SIMULATED if study.simulated else _REAL, _PUBLISHED, _OPEN, start),
+        notes=(*_about(study), _PUBLISHED, _OPEN, start),
         agreements=tuple(
             Agreement(f"{NAMES[branch]} against the truth", unit, values, study.fat)
             for branch, values in answers.items()

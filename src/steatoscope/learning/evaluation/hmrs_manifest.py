@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -11,8 +9,8 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from steatoscope.learning.evaluation.hmrs_plans import Plan
-from steatoscope.learning.evaluation.machine import versions
-from steatoscope.learning.training.hmrs_folds import HmrsReading, Part, hardware
+from steatoscope.learning.evaluation.machine import hardware, versions
+from steatoscope.learning.training.hmrs_folds import HmrsReading, Part
 from steatoscope.learning.training.hmrs_study import HmrsStudy
 
 _LIBRARIES: Final = ("numpy", "torch", "scikit-learn", "onnxruntime")
@@ -50,6 +48,6 @@ def manifest(
         ],
         "data": list(study.records),
         "versions": versions(_LIBRARIES),
-        "hardware": {"machine": platform.machine(), "processors": os.cpu_count(), **hardware()},
+        "hardware": hardware(),
         "seconds": round(seconds, 1),
     }

@@ -11,8 +11,12 @@ from types import MappingProxyType
 from typing import Final
 
 from steatoscope.core.errors import UsageError
+from steatoscope.learning.recipes import plan_of, recipe_named
+from steatoscope.learning.training.grading_data import MANIFEST
 from steatoscope.learning.training.hmrs import EPOCHS
 from steatoscope.learning.training.hmrs_study import HmrsStudy, Told, real_folder, real_study, simulated_study
+
+RECIPE: Final = "r4-hmrs-regression"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,7 @@ PLANS: Final[Mapping[str, Plan]] = MappingProxyType(
 
 def plan_named(name: str) -> Plan:
     """A plan by its name; raises UsageError that lists them where there is none of that name."""
-    if name not in PLANS:
-        raise UsageError(f"recipe R4 has no plan {name!r}; choose from {', '.join(PLANS)}")
-    return PLANS[name]
+    return PLANS[plan_of(recipe_named(RECIPE), name)]
 
 
 def study_of(plan: Plan, data: Path | None, out: Path, seed: int, told: Told | None = None) -> HmrsStudy:
@@ -62,7 +64,7 @@ def study_of(plan: Plan, data: Path | None, out: Path, seed: int, told: Told | N
     """
     if isinstance(plan, RealPlan):
         if data is None:
-            raise UsageError(f"plan {plan.name} reads real patients: it needs --data with us/byra2018")
+            raise UsageError(f"plan {plan.name} reads real patients: it needs --data with us/byra2018 or {MANIFEST}")
         return real_study(real_folder(data), plan.frames)
     if data is not None and told is not None:
         told(f"plan {plan.name} simulates its own subjects: --data is not read")
@@ -85,7 +87,8 @@ def _also(plan: Plan, data: Path | None, weights: str | None) -> dict[str, str]:
     """What tells runs of one plan apart besides the seed: hash of the labels, hash of the start weights."""
     files: dict[str, Path] = {}
     if isinstance(plan, RealPlan) and data is not None:
-        files["labels"] = real_folder(data) / "labels.csv"
+        folder = real_folder(data)
+        files["labels"] = next(folder / one for one in (MANIFEST, "labels.csv") if (folder / one).is_file())
     if weights is not None and Path(weights).is_file():
         files["weights"] = Path(weights)
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}

@@ -13,7 +13,13 @@ from steatoscope.learning.evaluation.byra2018_figures import spearman
 from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.learning.training.hmrs import subject_means
 from steatoscope.learning.training.hmrs_folds import HmrsReading
-from steatoscope.science.clinical.grades import HISTOLOGY_PROFILE, LABELS, GradeProfile, profile_named
+from steatoscope.science.clinical.grades import (
+    HISTOLOGY_PROFILE,
+    LABELS,
+    GradeProfile,
+    profile_for_scale,
+    profile_named,
+)
 from steatoscope.science.metrics.classification import accuracy, auc, confusion_matrix, macro_f1, weighted_kappa
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
 
@@ -42,7 +48,15 @@ class Grading:
 
 
 MRS: Final = Grading(profile_named("mrs_pisa"), ("S0", "S1", "S2", "S3"))
-HISTOLOGY: Final = Grading(profile_named(HISTOLOGY_PROFILE), LABELS, (("auc", 0), ("auc_over_33", 1)))
+AREAS: Final = (("auc", 0), ("auc_over_33", 1))
+HISTOLOGY: Final = Grading(profile_named(HISTOLOGY_PROFILE), LABELS, AREAS)
+
+
+def grading_for(scale: str) -> Grading:
+    """The classes of a scale: S0 to S3 for MR spectroscopy, else the grades of the scale's own profile."""
+    if scale == "mrs_pdff":
+        return MRS
+    return HISTOLOGY if scale == "histology" else Grading(profile_named(profile_for_scale(scale)), LABELS, AREAS[:1])
 
 
 def by_frame(readings: Sequence[HmrsReading], branch: str) -> tuple[Values, Values, Rows]:

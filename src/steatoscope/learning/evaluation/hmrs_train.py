@@ -17,7 +17,7 @@ import numpy as np
 
 from steatoscope.learning.evaluation.hmrs_cv import Told, branches_of, cross_validated, parts_of
 from steatoscope.learning.evaluation.hmrs_plans import Plan, claim, plan_named, study_of
-from steatoscope.learning.evaluation.hmrs_scores import HISTOLOGY, MRS, by_subject, figures
+from steatoscope.learning.evaluation.hmrs_scores import by_subject, figures, grading_for
 from steatoscope.learning.training.hmrs_folds import Branch, HmrsReading, How, weights_record
 from steatoscope.learning.training.hmrs_pack import Trained, pack_hmrs
 from steatoscope.learning.training.hmrs_study import HmrsStudy
@@ -107,7 +107,7 @@ def _known(readings: Sequence[HmrsReading], branch: Branch, study: HmrsStudy, ep
     values = by_subject(own, branch, study.fat)
     half = conformal_quantile(values - study.fat, LEVEL)
     kept = [reading.epochs for reading in own if reading.epochs]
-    grading = MRS if study.simulated else HISTOLOGY
+    grading = grading_for(study.scale)
     return _Known(
         epochs=round(float(np.median(kept))) if kept else epochs,
         half_width=half if math.isfinite(half) else None,

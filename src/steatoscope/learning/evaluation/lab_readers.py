@@ -15,6 +15,10 @@ from steatoscope.science.clinical.grades import LABELS
 from steatoscope.science.metrics.readers import NONE, Consensus, Readings, reader_study
 
 COLUMNS: Final = ("case", "subject", "reader", "grade")
+_MESSAGES: Final = {
+    "E_LABEL": "A grade in the reader table is wrong.",
+    "E_ANNOTATION": "The reader table lacks something or contradicts itself.",
+}
 _SHOWN: Final = ("cases", "agreement", "kappa", "kappa_quadratic")
 Row = Mapping[str, str]
 
@@ -91,8 +95,14 @@ def _rows(path: Path) -> Iterator[Row]:
             if lacking:
                 raise _fault("E_ANNOTATION", path, 1, f"There is no column {', '.join(lacking)}.")
             rows = [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise SteatoscopeError("E_FORMAT", path=str(path), cause=f"It is not a CSV table: {fault}.") from fault
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise SteatoscopeError(
+            "E_FORMAT",
+            path=str(path),
+            message="The reader table cannot be read.",
+            cause="It is not a CSV table in UTF-8 text.",
+            remedy="Save the table as CSV in UTF-8.",
+        ) from fault
     if not rows:
         raise SteatoscopeError("E_EMPTY", path=str(path), cause="The table has no rows.")
     for line, row in enumerate(rows, start=2):
@@ -111,4 +121,10 @@ def _grade(text: str, labels: Sequence[str], path: Path, line: int) -> int:
 
 
 def _fault(code: str, path: Path, line: int, cause: str) -> SteatoscopeError:
-    return SteatoscopeError(code, path=str(path), cause=f"Line {line}: {cause}")
+    return SteatoscopeError(
+        code,
+        path=str(path),
+        message=_MESSAGES[code],
+        cause=f"Line {line}: {cause}",
+        remedy="Correct the line, or take the case out of the table.",
+    )

@@ -107,11 +107,12 @@ def read_with_first_model(clip: Clip) -> float | None:
 
 
 def _mr_reading(setting: str, subject: Subject, phantom: MRPhantom, train: EchoTrain) -> Reading:
-    value = _mr_fat(train, phantom.masks["liver"])
+    value = mr_fat(train, phantom.masks["liver"])
     return Reading(f"mr pdff {setting}", subject.number, subject.pdff_percent, value)
 
 
-def _mr_fat(train: EchoTrain, liver: Mask) -> float | None:
+def mr_fat(train: EchoTrain, liver: Mask) -> float | None:
+    """Fat of echoes in percent of PDFF in a liver mask (slices, rows, columns); None where refused."""
     eroded, _ = erode(liver, train.geometry.spacing, train.geometry.voxel_ml)
     try:
         found = liver_fat_fraction(fit_fat_water(train), eroded)

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from steatoscope.learning.evaluation.curves import reliability_bins, roc_points
+from steatoscope.learning.evaluation.curves import roc_points
 from steatoscope.learning.evaluation.report_evidence import Agreement, CasePicture, Confusion, Reliability, Roc
 from steatoscope.science.metrics.agreement import bland_altman
 from steatoscope.science.metrics.classification import auc
+from steatoscope.science.uncertainty.reliability import reliability_bins
 
 COLOURS: Final = ("#0b5e8a", "#c8553d", "#1d8a5a", "#8a5fb0", "#b26a00", "#55636f")
 REFERENCE: Final = "#35c46a"
@@ -41,15 +42,19 @@ def roc_plot(curves: Sequence[Roc]) -> bytes:
 
 
 def reliability_plot(curves: Sequence[Reliability]) -> bytes:
-    """Share of events against the mean predicted probability, in ten bins; a dot's area follows its cases."""
+    """Share of events against the mean predicted probability, in bins; a dot's area follows its cases.
+
+    Bars are exact binomial 95 % intervals of the shares.
+    """
     figure, axes = _square(curves[0].title, "Predicted probability", "Observed share")
     axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=0.8, linestyle=":")
     for curve, colour in zip(curves, _colours(len(curves)), strict=True):
-        bins = reliability_bins(curve.probability, curve.happened)
+        bins = reliability_bins(curve.probability, curve.happened, bins=curve.bins, binning=curve.binning)
         x, y = [one.probability for one in bins], [one.frequency for one in bins]
         sizes = [12.0 + 140.0 * one.count / curve.probability.size for one in bins]
         axes.plot(x, y, color=colour, linewidth=1.0, label=curve.row)
         axes.scatter(x, y, s=sizes, color=colour, alpha=0.8)
+        axes.vlines(x, [b.interval.low for b in bins], [b.interval.high for b in bins], color=colour, linewidth=0.8)
     axes.legend(loc="upper left", fontsize=7, frameon=False)
     return _png(figure)
 

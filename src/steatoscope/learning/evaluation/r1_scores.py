@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,8 +13,16 @@ from steatoscope.learning.evaluation.baselines import Fold, Learner, group_folds
 from steatoscope.learning.evaluation.byra2018_figures import spearman
 from steatoscope.learning.evaluation.intervals import with_intervals
 from steatoscope.science.clinical.grades import LABELS
-from steatoscope.science.metrics.classification import accuracy, auc, confusion_matrix, macro_f1, weighted_kappa
+from steatoscope.science.metrics.classification import (
+    accuracy,
+    auc,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_f1,
+    weighted_kappa,
+)
 from steatoscope.science.uncertainty.bootstrap import bootstrap_intervals
+from steatoscope.science.uncertainty.conformal import conformal_quantile
 
 RESAMPLES: Final = 1000
 POSITIVE, MUCH = 5.0, 33.0
@@ -36,15 +43,13 @@ class Truth:
     def of(cls, grade: Rows, fat: Values, folds: int, repeats: int, seed: int) -> Truth:
         """Stratified folds of patients, drawn anew in each repeat."""
         patients = np.arange(len(fat))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-            drawn = tuple(tuple(group_folds(patients, folds, seed + k, grade)) for k in range(repeats))
+        drawn = tuple(tuple(group_folds(patients, folds, seed + k, grade)) for k in range(repeats))
         return cls(grade, fat, drawn)
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """Out-of-fold answers of one repeat: chosen grade, scores of fat >= 5 % and > 33 %, and fat percent (n,)."""
+    """Out-of-fold answers of a repeat (n,): chosen grade, scores of fat >= 5 % and > 33 % (NaN: none), fat percent."""
 
     grade: Rows
     any_fat: Values
@@ -57,9 +62,13 @@ def learned(learner: Learner, features: Values, truth: Truth, seed: int) -> list
     patients = np.arange(len(truth.fat))
 
     def classed(target: NDArray[Any], folds: Sequence[Fold], place: int) -> Values:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-            return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed + place)
+        return out_of_fold(learner, "classification", features, target, patients, folds, seed=seed + place)
+
+    def flagged(flag: NDArray[np.bool_], folds: Sequence[Fold], place: int) -> Values:
+        """Scores of a flag (n,), NaN where a training part does not hold both of its values."""
+        if any(np.unique(flag[train]).size < 2 for train, _ in folds):
+            return np.full(len(flag), np.nan)
+        return classed(flag, folds, place)[:, 1]
 
     found = []
     for place, folds in enumerate(truth.repeats):
@@ -68,7 +77,7 @@ def learned(learner: Learner, features: Values, truth: Truth, seed: int) -> list
             learner, "regression", features, np.sqrt(truth.fat), patients, folds, seed=seed + place
         )  # fmt: skip
         any_fat, much = (
-            classed(flag, folds, place)[:, 1] for flag in (truth.fat >= POSITIVE, truth.fat > MUCH)
+            flagged(flag, folds, place) for flag in (truth.fat >= POSITIVE, truth.fat > MUCH)
         )  # fmt: skip
         found.append(Answer(chosen.astype(np.intp), any_fat, much, np.clip(root, 0.0, 10.0) ** 2))
     return found
@@ -113,12 +122,40 @@ def _figures(one: Answer, truth: Truth, rows: Rows) -> dict[str, float]:
         "macro_precision": float((hits / np.maximum(found, 1))[held].mean()),
         "macro_recall": float((hits / np.maximum(wanted, 1))[held].mean()),
         "qwk": weighted_kappa(counts),
-        "auc": auc(fat >= POSITIVE, one.any_fat[rows]),
-        "auc_over_33": auc(fat > MUCH, one.much[rows]),
+        "auc": _auc(fat >= POSITIVE, one.any_fat[rows]),
+        "auc_over_33": _auc(fat > MUCH, one.much[rows]),
         "mae_percent": float(np.abs(error).mean()),
         "rmse_percent": float(np.sqrt((error**2).mean())),
         "spearman": spearman(one.percent[rows], fat),
     }
+
+
+def calibration_row(roots: Values, steatosis: Values, truth: Truth) -> dict[str, Any]:
+    """How often the 90 % interval of left-out roots (n,) holds the truth, and how wide it is.
+
+    Each fold's half-width is that of the patients of the other folds; a fold without enough of them counts all of
+    0-100 %. ``steatosis`` (n,) are left-out probabilities of any, before calibration.
+    """
+    roots = np.clip(roots, 0.0, 10.0)
+    low, high = np.zeros(len(roots)), np.full(len(roots), 10.0)
+    for train, test in truth.repeats[0]:
+        half = conformal_quantile(roots[train] - np.sqrt(truth.fat[train]), 0.9)
+        low[test], high[test] = np.clip(roots[test] - half, 0.0, 10.0), np.clip(roots[test] + half, 0.0, 10.0)
+    inside = (low**2 <= truth.fat) & (truth.fat <= high**2)
+    sure = np.clip(steatosis, 0.0, 1.0)
+
+    def of(rows: Rows) -> dict[str, float]:
+        return {
+            "interval_coverage_90": float(inside[rows].mean()),
+            "interval_width": float((high**2 - low**2)[rows].mean()),
+            "ece_uncalibrated": expected_calibration_error(sure[rows], truth.grade[rows] > 0),
+        }
+
+    return _with_spans(of, len(truth.fat))
+
+
+def _auc(positive: NDArray[np.bool_], scores: Values) -> float:
+    return auc(positive, scores) if np.isfinite(scores).all() else float("nan")
 
 
 def _mean_of(repeats: Sequence[dict[str, float]]) -> dict[str, float]:

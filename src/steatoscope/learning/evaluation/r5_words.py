@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 
+from steatoscope.learning.evaluation.machine import hardware
 from steatoscope.learning.evaluation.r5_scores import FindingReading
 from steatoscope.learning.evaluation.report_evidence import CasePicture
 from steatoscope.learning.training.r5_pictures import CLASSES, FindingSet
+
+__all__ = ["PACKAGES", "hardware", "notes", "weights_words", "worst_pictures"]
 
 PACKAGES: Final = ("torch", "timm", "numpy", "scikit-learn", "opencv-python-headless")
 WORST: Final = 3
@@ -58,8 +59,3 @@ def _picture(data: FindingSet, reading: FindingReading, row: int, dice: float) -
     drawn, label = data.draw(row, 0), int(data.labels[row])
     words = f"{CLASSES[label]}, read as {CLASSES[int(reading.labels[row])]}, mask Dice {dice:.2f}"
     return CasePicture(data.titled(words), drawn.grey, {"reference": drawn.mask})
-
-
-def hardware() -> dict[str, Any]:
-    """The machine, as far as it matters for speed."""
-    return {"machine": platform.machine(), "processor": platform.processor() or "unknown", "cores": os.cpu_count()}

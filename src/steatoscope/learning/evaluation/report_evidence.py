@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,12 +39,17 @@ class Confusion:
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """Predicted probabilities (n,), 0-1, and whether the event happened (n,); equal titles share one picture."""
+    """Predicted probabilities (n,), 0-1, and whether the event happened (n,); equal titles share one picture.
+
+    Bins are of equal ``width`` over 0-1, or of equal ``mass``, which is better for few patients.
+    """
 
     title: str
     row: str
     probability: NDArray[np.float64]
     happened: NDArray[np.bool_]
+    bins: int = 10
+    binning: Literal["width", "mass"] = "width"
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from steatoscope.learning.evaluation.report_evidence import Evidence
 from steatoscope.learning.evaluation.report_rows import GLOSSARY, Table, result_table, words
 
 RESEARCH_USE: Final = "Research use. Not a diagnosis: a qualified clinician reviews every result."
+QUICK: Final = "Quick run: a small configuration that shows that everything runs; its figures mean nothing."
 _MOST_CASES: Final = 60
 
 
@@ -28,10 +29,11 @@ def markdown(document: Mapping[str, Any], evidence: Evidence | None = None) -> s
 
 
 def facts(document: Mapping[str, Any]) -> str:
-    """What was scored, in one paragraph."""
+    """What was scored, in one paragraph; a quick run says what its figures are worth."""
     subjects, images = (_count(document[f"n_{what}s"], what) for what in ("subject", "image"))
     counts = f"{subjects}, {images}, {document['left_out']} left out."
-    return f"Data: {document['data']}. {counts}".replace("..", ".")
+    quick = f" {QUICK}" if document.get("configuration", {}).get("quick") else ""
+    return f"Data: {document['data']}. {counts}".replace("..", ".") + quick
 
 
 def _count(number: int, what: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,6 +34,14 @@ class GraphView:
     name: str | None
     frames: NDArray[np.uint8]
     sector: Sector
+
+
+@dataclass(frozen=True, eq=False)
+class GraphInputs:
+    """What a graph takes for one answer, and the views that it is taken from, in order."""
+
+    feeds: Mapping[str, Floats]
+    views: tuple[GraphView, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +74,45 @@ class GraphModel:
 
         Raises SteatoscopeError ``E_VIEW`` where a view that the graph needs is missing.
         """
-        if self.settings.layout == "named":
-            return [self._named(views)]
-        if self.settings.layout == "views":
-            return [self._fused(views)]
-        return [self._by_frame(view) for view in self._fitting(views)]
+        return [self._read(one) for one in self.inputs(views)]
+
+    def inputs(self, views: Sequence[GraphView]) -> list[GraphInputs]:
+        """What the graph takes of the views, in one piece for every answer that it gives; raises as predict_views."""
+        settings = self.settings
+        if settings.layout == "named":
+            wanted = {name: self._view(views, str(view)) for name, view in settings.inputs.items()}
+            return [GraphInputs(self._named(wanted), tuple(wanted.values()))]
+        (name,) = settings.inputs
+        if settings.layout == "views":
+            stacked = np.concatenate([self._pictures(view, settings.view_count) for view in views])[None, :, None]
+            there = np.ones(stacked.shape[:2], dtype=np.float32)
+            return [GraphInputs({name: stacked, str(settings.present): there}, tuple(views))]
+        fitting = self._fitting(views)
+        return [GraphInputs({name: self._pictures(view, settings.most_frames)[:, None]}, (view,)) for view in fitting]
+
+    def chosen_frames(self, view: GraphView) -> NDArray[np.uint8]:
+        """The frames of a view that the graph reads."""
+        most = self.settings.view_count if self.settings.layout == "views" else self.settings.most_frames
+        return np.asarray(view.frames[representative(frame_quality(view.frames, view.sector.mask), most)])
+
+    def values(self, outputs: Mapping[str, NDArray[Any]]) -> Values:
+        """Fat in percent of every row of the graph's outputs by their own names, not cut to 0-100."""
+        found = {name: np.asarray(outputs[own], np.float64) for name, own in self.value_outputs.items()}
+        if "fat" in found:
+            return np.asarray(found["fat"][:, 0] * self.settings.fat_unit)
+        shares = softmax(found["grade"] / self.settings.temperature, axis=1)
+        return np.asarray(shares @ np.asarray(self.settings.grade_percent))
+
+    @property
+    def value_outputs(self) -> dict[str, str]:
+        """The output that the value is read from: fat, or the grades where there is none."""
+        name = "fat" if "fat" in self.settings.outputs else "grade"
+        return {name: self.settings.outputs[name]}
+
+    def _read(self, one: GraphInputs) -> USFatPrediction:
+        found = self._run(one.feeds)
+        heat = self._heat(found, one.views[0]) if self.settings.layout == "frames" else None
+        return self._answer(found, one.views, heat)
 
     def _fitting(self, views: Sequence[GraphView]) -> Sequence[GraphView]:
         """All views, or those of the one that the input is named after; unnamed views are taken as they are."""
@@ -86,26 +129,13 @@ class GraphModel:
         cause = f"{self.folder.name} needs the view {wanted}; given: {given}."
         raise SteatoscopeError("E_VIEW", cause=cause, remedy=f"Give the view {wanted}, named so.")
 
-    def _by_frame(self, view: GraphView) -> USFatPrediction:
-        (name,) = self.settings.inputs
-        found = self._run({name: self._pictures(view, self.settings.most_frames)[:, None]})
-        return self._answer(found, [view], self._heat(found, view))
-
-    def _fused(self, views: Sequence[GraphView]) -> USFatPrediction:
-        settings = self.settings
-        (name,) = settings.inputs
-        stacked = np.concatenate([self._pictures(view, settings.view_count) for view in views])[None, :, None]
-        there = np.ones(stacked.shape[:2], dtype=np.float32)
-        return self._answer(self._run({name: stacked, str(settings.present): there}), views, None)
-
-    def _named(self, views: Sequence[GraphView]) -> USFatPrediction:
-        wanted = {name: self._view(views, str(view)) for name, view in self.settings.inputs.items()}
+    def _named(self, wanted: Mapping[str, GraphView]) -> dict[str, Floats]:
+        """Pictures of every branch, repeated evenly where it has fewer than another."""
         pictures = {name: self._pictures(view, self.settings.most_frames) for name, view in wanted.items()}
         count = max(len(one) for one in pictures.values())
-        spread = {
+        return {
             name: one[np.linspace(0, len(one) - 1, count).round().astype(int), None] for name, one in pictures.items()
         }
-        return self._answer(self._run(spread), list(wanted.values()), None)
 
     def _pictures(self, view: GraphView, most: int) -> Floats:
         chosen = representative(frame_quality(view.frames, view.sector.mask), most)
@@ -137,11 +167,8 @@ class GraphModel:
         )
 
     def _value(self, found: Mapping[str, Values]) -> float:
-        if "fat" in found:
-            value = float(found["fat"].mean()) * self.settings.fat_unit
-        else:
-            value = float(self._calibrated(found) @ np.asarray(self.settings.grade_percent))
-        return float(np.clip(value, 0.0, 100.0))
+        outputs = {own: found[name] for name, own in self.value_outputs.items()}
+        return float(np.clip(self.values(outputs).mean(), 0.0, 100.0))
 
     def _interval(self, value: float) -> Interval:
         half = self.settings.half_width

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import sqrt
 from pathlib import Path
@@ -33,7 +33,7 @@ from steatoscope.learning.inference.us_first import (
 )
 from steatoscope.learning.inference.us_steatosis_boxes import FrameBoxes, FrameMaps, frame_boxes, index_quality
 from steatoscope.learning.inference.us_steatosis_judge import LIMITS, grade_set
-from steatoscope.learning.inference.us_steatosis_map import canvas_heat
+from steatoscope.learning.inference.us_steatosis_map import place_effects
 from steatoscope.learning.inference.us_steatosis_path import PathHeads
 from steatoscope.learning.inference.us_steatosis_reading import (
     Readings,
@@ -45,6 +45,7 @@ from steatoscope.learning.inference.us_steatosis_reading import (
 from steatoscope.learning.inference.us_steatosis_view import Box
 
 NAME = "us-steatosis"
+REMOTE_WIDER = 2.0
 WITH_KIDNEY, WITHOUT_KIDNEY = "kidney", "no_kidney"
 
 
@@ -64,6 +65,10 @@ class SteatosisPrediction(USFatPrediction):
     The value is 5 % or more exactly where ``probability`` is a half or more; an unusual picture widens everything but
     the value. ``grade_set`` is the conformal set of grades at level 0.9. ``hepatorenal_index`` is the automatic ratio
     of liver to cortex grey, None where no kidney is in view; ``index_quality`` (0-1) says how far to trust it.
+    ``readings`` are what the heads read. The heat map holds points of fat by hundredth of the tissue's area.
+    ``remote``: the brightness lies farther out than any of the training scanner may, and the spread is doubled (a
+    cautious choice, not fitted on data). Only a picture without a credible sector, speckle or structure is
+    ``out_of_distribution``: whether it shows a liver is not for this model to say (``us_gate``).
     """
 
     kidney_in_view: bool
@@ -72,6 +77,8 @@ class SteatosisPrediction(USFatPrediction):
     located: tuple[LocatedFrame, ...]
     hepatorenal_index: float | None
     index_quality: float
+    readings: Readings = field(repr=False, default_factory=dict)
+    remote: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +125,8 @@ class SteatosisModel:
         seen = probability >= float(self.document["kidney_threshold"]) and not without_kidney
         path = self.path(kidney=seen)
         account = path.account(readings)
-        heat = study.canvas.map_to_picture(canvas_heat(list(study.frames), maps, account.weights_of), sector.mask.shape)
+        places = place_effects(list(study.frames), maps, account).shown(int(study.canvas.tissue.sum()))
+        heat = study.canvas.map_to_picture(places, sector.mask.shape)
         quality = index_quality(boxes, [m.kidney_probability for m in maps], study.canvas.frames, study.canvas.tissue)
         index = float(readings["index"][0])
         judged = self._judged(path, readings, self._distance(readings, sector))
@@ -134,6 +142,7 @@ class SteatosisModel:
             located=_located(boxes, study, frames.shape[0], seen=seen),
             hepatorenal_index=index if seen and np.isfinite(index) else None,
             index_quality=quality if seen else 0.0,
+            readings=readings,
         )
 
     def lite_maps(self, grey: Floats) -> tuple[Floats, Floats]:
@@ -156,7 +165,9 @@ class SteatosisModel:
     def _judged(self, path: PathHeads, readings: Readings, distance: float) -> dict[str, Any]:
         limits = self.document["distribution"]
         unusual = distance > limits["warn_at"]
-        factor = widening(unusual)
+        unread = distance >= FAR
+        remote = distance > limits["refuse_at"] and not unread
+        factor = REMOTE_WIDER if remote else widening(unusual)
         value = path.distribution(readings).value_percent
         found = path.distribution(readings, factor)
         low, high = path.judge.interval(found)
@@ -169,8 +180,9 @@ class SteatosisModel:
             "positive": value >= LIMITS[0],
             "grade_probabilities": grades,
             "grade_set": grade_set(grades, path.judge.grade_limit),
-            "ood_score": distance / limits["refuse_at"],
-            "out_of_distribution": distance > limits["refuse_at"],
+            "ood_score": distance / limits["refuse_at"] if unread else min(distance / limits["refuse_at"], 1.0),
+            "out_of_distribution": unread,
+            "remote": remote,
             "unusual": unusual,
         }
 

@@ -13,7 +13,7 @@ from steatoscope.learning.inference.us_steatosis_view import APEX, CELL, COLUMNS
 
 BOX = 28
 CELLS = (GRID[0] // 2, GRID[1] // 2)
-_SAME_PLACE_PX, _LEAST_BOX_TISSUE = 15.0, 0.5
+_SAME_PLACE_PX, LEAST_BOX_TISSUE = 15.0, 0.5
 _BLACK = 1.0
 
 Values = NDArray[np.float64]
@@ -87,7 +87,7 @@ def box_means(grey: Values, tissue: Mask) -> tuple[Values, Values]:
 
 def soft_mean(values: Values, share: Values, heat: Floats) -> float:
     """Mean of box values (72, 104) with the heat map as weights, over boxes that are at least half tissue."""
-    weight = np.where(share >= _LEAST_BOX_TISSUE, heat, 0.0).astype(np.float64)
+    weight = np.where(share >= LEAST_BOX_TISSUE, heat, 0.0).astype(np.float64)
     total = float(weight.sum())
     return float((values * weight).sum() / total) if total > 1e-9 else float("nan")
 

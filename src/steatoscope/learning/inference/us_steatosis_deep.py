@@ -11,7 +11,7 @@ from steatoscope.learning.inference.us_steatosis_view import CROP
 
 MEAN, SPREAD = 90.0, 32.0
 MIDDLE_CHANNELS, DEEP_CHANNELS = 112, 320
-_SMOOTHING_CELLS = 1.5
+SMOOTHING_CELLS = 1.5
 
 Values = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def network_input(grey: Values, tissue: Mask) -> Floats:
 
 def pooled(maps: Floats, heat: Floats) -> Values:
     """Maps (channels, rows, columns) averaged with a heat map (72, 104) of the same field of view as weights."""
-    smooth = cv2.GaussianBlur(heat.astype(np.float32), (0, 0), _SMOOTHING_CELLS)
+    smooth = cv2.GaussianBlur(heat.astype(np.float32), (0, 0), SMOOTHING_CELLS)
     weight = cv2.resize(smooth, (maps.shape[2], maps.shape[1]), interpolation=cv2.INTER_AREA).astype(np.float64)
     weight /= max(float(weight.sum()), 1e-12)
     return np.asarray(maps.reshape(maps.shape[0], -1).astype(np.float64) @ weight.ravel(), dtype=np.float64)

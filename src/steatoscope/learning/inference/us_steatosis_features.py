@@ -28,6 +28,7 @@ from steatoscope.learning.inference.us_steatosis_view import APEX, COLUMNS, RADI
 
 BANDS = (0.06, 0.14, 0.22, 0.30, 0.38, 0.47, 0.61, 0.80, 0.98)
 WIDE, BEAM, FREE, RING = np.radians(45.0), np.radians(10.0), np.radians(45.0), 14.0
+FAR_FIELD = 0.78
 NEAR_KIDNEY_PX, NEAR_LIVER_PX, FINE_SIGMA, SPECKLE_SIGMA = 55.0, 70.0, 5.0, 4.0
 HALF = 2
 _LEAST_PIXELS = 10
@@ -103,7 +104,7 @@ def liver_features(frame: Frame, maps: FrameMaps) -> dict[str, float]:
     tissue, radius, wide = frame.tissue, frame.radius, np.abs(frame.angle) <= WIDE
     beams = tissue & (np.abs(frame.angle - aim) <= BEAM)
     ring = tissue & (np.abs(radius - depth) <= RING) & wide
-    far = tissue & (radius >= 0.78 * RADIUS) & wide
+    far = tissue & (radius >= FAR_FIELD * RADIUS) & wide
     near = _around(frame, maps.liver, NEAR_LIVER_PX)
     away = tissue & free_beams(frame.angle, aim, place(maps.kidney)[1])
     found = {"liver_depth": depth / RADIUS, "plain_slope_free": _slope_of(frame, away)}
@@ -112,7 +113,7 @@ def liver_features(frame: Frame, maps: FrameMaps) -> dict[str, float]:
         found |= {f"{kind}_{name}": value for name, value in _bands(shown.level, beams, radius, "beam").items()}
         found |= {f"{kind}_{name}": value for name, value in _bands(shown.level, away, radius, "free").items()}
         found |= {
-            f"{kind}_free_far_liver": _mean(shown.level, away & (radius >= 0.78 * RADIUS)) - liver,
+            f"{kind}_free_far_liver": _mean(shown.level, away & (radius >= FAR_FIELD * RADIUS)) - liver,
             f"{kind}_liver": liver,
             f"{kind}_liver_ring": liver - _mean(shown.level, ring),
             f"{kind}_far_liver": _mean(shown.level, far) - liver,

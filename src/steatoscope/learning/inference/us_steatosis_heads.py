@@ -90,15 +90,26 @@ class Stack:
         mean = float(np.mean([member.intercept for member in self.members]))
         return self.middle + self.stretch * (mean - self.middle)
 
-    def weights_of(self, reading: str) -> Values | None:
-        """Weights (size,) with which a reading enters the score; None where it does not."""
-        total: Values | None = None
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The readings that enter the score, each once."""
+        blocks = (block for member in self.members for block in member.blocks)
+        return tuple(dict.fromkeys(reading for block in blocks for reading in block))
+
+    @property
+    def means(self) -> list[tuple[Block, Values]]:
+        """Training means (size,) of the blocks, those of single readings first."""
+        cuts = [(m, b, cut) for m in self.members for b, cut in zip(m.blocks, spans(m.blocks), strict=True)]
+        return sorted(((block, member.means[cut]) for member, block, cut in cuts), key=lambda pair: len(pair[0]))
+
+    def weights_of(self, reading: str) -> Values:
+        """Weights (size,) with which a reading enters the score; zeros where it does not."""
+        total = np.zeros(size_of(reading))
         for member in self.members:
             for block, cut in zip(member.blocks, spans(member.blocks), strict=True):
                 if reading in block:
                     sign = 1.0 if block[0] == reading else -1.0
-                    weights = sign * member.weights[cut] * self.stretch / len(self.members)
-                    total = weights if total is None else total + weights
+                    total += sign * member.weights[cut] * self.stretch / len(self.members)
         return total
 
     def document(self) -> dict[str, Any]:

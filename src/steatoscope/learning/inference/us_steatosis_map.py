@@ -1,9 +1,8 @@
-"""Where the steatosis model sees fat: its linear weights put back on the picture."""
+"""Where the steatosis model sees fat: its effects shared among the places that they were read from."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,55 +10,68 @@ from numpy.typing import NDArray
 
 from steatoscope.core.image import Floats
 from steatoscope.learning.inference.us_steatosis_boxes import FrameMaps
-from steatoscope.learning.inference.us_steatosis_features import BANDS, WIDE
+from steatoscope.learning.inference.us_steatosis_heads import size_of
+from steatoscope.learning.inference.us_steatosis_path import Account
+from steatoscope.learning.inference.us_steatosis_places import FramePlaces, network_places, on_canvas
 from steatoscope.learning.inference.us_steatosis_reading import FrameStudy
-from steatoscope.learning.inference.us_steatosis_view import COLUMNS, CROP, RADIUS, ROWS
+from steatoscope.learning.inference.us_steatosis_view import COLUMNS, ROWS
 
 SMOOTHING_PX = 6.0
 
 Values = NDArray[np.float64]
-WeightsOf = Callable[[str], tuple[Values, Values] | None]
-"""Weights of a reading in points of fat and its training mean, both (size,); None where it is not read."""
 
 
-def canvas_heat(studies: list[FrameStudy], maps: list[FrameMaps], weights: WeightsOf) -> Floats:
-    """Points of fat (434, 636) by place, mean over frames; ``weights`` gives those of a reading, in points of fat.
+@dataclass(frozen=True, eq=False)
+class PlaceEffects:
+    """Points of fat by pixel of the canvas (434, 636), mean over frames: they add up to the effects of ``mapped``.
 
-    Network readings: what the reading would add if the whole pooled region looked like this place, faded by the heat
-    map it was pooled with (class activation, Zhou, CVPR 2016). Depth bands: the local grey in place of the band's.
+    ``elsewhere`` is what the other readings add: quantiles, spreads and slopes, which no place owns.
     """
-    heat = np.mean([_of_frame(study, one, weights) for study, one in zip(studies, maps, strict=True)], axis=0)
-    return np.asarray(cv2.GaussianBlur(heat, (0, 0), SMOOTHING_PX), dtype=np.float32)
+
+    points: Values
+    mapped: frozenset[str]
+    elsewhere: float
+
+    def shown(self, pixels: int) -> Floats:
+        """The map for display: smoothed (sigma 6 px, the sum stays), points of fat by hundredth of ``pixels``."""
+        smooth = cv2.GaussianBlur(self.points, (0, 0), SMOOTHING_PX, borderType=cv2.BORDER_REFLECT)
+        return np.asarray(smooth * (pixels / 100.0), dtype=np.float32)
 
 
-def _of_frame(study: FrameStudy, maps: FrameMaps, weights: WeightsOf) -> Values:
-    middle, deep = study.maps
-    found = _activation(deep, maps.liver, weights("deep_liver"))
-    for word, heat in (("liver", maps.liver), ("kidney", maps.kidney)):
-        found += _activation(middle, heat, weights(f"middle_{word}"))
-    bands = cv2.resize(_bands(study, weights), (COLUMNS, ROWS), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(found + bands, dtype=np.float64)
+def place_effects(studies: list[FrameStudy], maps: list[FrameMaps], account: Account) -> PlaceEffects:
+    """Share the effects of an account among the places of the frames that it was read from."""
+    frames = [_of_frame(study, one, account) for study, one in zip(studies, maps, strict=True)]
+    mapped = frozenset(frames[0]).intersection(*frames[1:])
+    grids: dict[tuple[int, ...], Values] = {}
+    for field in (field for frame in frames for name in mapped for field in frame[name]):
+        grids[field.shape] = grids.get(field.shape, np.zeros(field.shape)) + field / len(frames)
+    elsewhere = sum(effect for name, (_, effect) in account.effects.items() if name not in mapped)
+    points = sum((on_canvas(grid) for grid in grids.values()), np.zeros((ROWS, COLUMNS)))
+    return PlaceEffects(points, mapped, float(elsewhere))
 
 
-def _activation(maps: Floats, heat: Floats, weights: tuple[Values, Values] | None) -> Values:
-    if weights is None:
-        return np.zeros((ROWS, COLUMNS))
-    local = np.tensordot(weights[0], maps - weights[1][:, None, None], axes=1)
-    y0, y1, x0, x1 = CROP
-    size = (x1 - x0, y1 - y0)
-    attention = cv2.resize(cv2.GaussianBlur(heat, (0, 0), 2.0), size, interpolation=cv2.INTER_LINEAR)
-    shown = cv2.resize(local.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    found = np.zeros((ROWS, COLUMNS))
-    found[y0:y1, x0:x1] = shown * attention / max(float(attention.max()), 1e-12)
+def _of_frame(study: FrameStudy, maps: FrameMaps, account: Account) -> dict[str, list[Values]]:
+    """By effect the fields of its points of fat on one frame; effects that no place owns are absent."""
+    places, found = FramePlaces(study.frame, maps), {}
+    for name in account.effects:
+        parts = [_fields(reading, study, places, account) for reading in name.split(" - ")]
+        fields = [field for part in parts if part is not None for field in part]
+        if None not in parts and all(np.isfinite(field).all() for field in fields):
+            found[name] = fields
     return found
 
 
-def _bands(study: FrameStudy, weights: WeightsOf) -> Values:
-    frame, found = study.frame, np.zeros(study.frame.tissue.shape)
-    for kind, shown in frame.shown.items():
-        for low, high in itertools.pairwise(BANDS):
-            gain = weights(f"{kind}_band_{round(100 * low):02d}_{round(100 * high):02d}")
-            if gain is not None:
-                here = (frame.radius >= low * RADIUS) & (frame.radius < high * RADIUS) & (np.abs(frame.angle) <= WIDE)
-                found[here] += float(gain[0][0]) * (shown.level[here] - float(gain[1][0]))
-    return found
+def _fields(reading: str, study: FrameStudy, places: FramePlaces, account: Account) -> list[Values] | None:
+    """Points of fat by place of one reading; none where it was missing and its training mean stood in."""
+    weighed = account.weights_of(reading)
+    if weighed is None:
+        return None
+    weights, mean = weighed
+    if size_of(reading) > 1:
+        kind, _, organ = reading.partition("_")
+        layers = dict(zip(("middle", "deep"), study.maps, strict=True))
+        return [network_places(layers[kind], getattr(places.maps, organ), weights, mean)]
+    if reading in account.missing:
+        return []
+    fields = places.scalar(reading, account.mean_of)
+    return None if fields is None else [float(weights[0]) * field for field in fields]

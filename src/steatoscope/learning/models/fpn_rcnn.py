@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from steatoscope.learning.models.encoder_weights import load_weights
 from steatoscope.learning.models.vision import torchvision
 
 
@@ -19,12 +20,13 @@ class FpnRCNN(nn.Module):
     """Pictures (n, 1, rows, columns), normalised, to boxes, labels, scores and, with ``masks``, region masks.
 
     ``labels`` counts kinds of region without the background. ``light`` takes MobileNetV3-Large with two pyramid levels
-    and pooling, otherwise ResNet-50 with four and pooling. Sides are used as they come: nothing is resized.
+    and pooling, otherwise ResNet-50 with four and pooling; ``weights`` ("random", "hub" or a file of ImageNet weights)
+    are its, and ``record`` says which they were. Sides are used as they come: nothing is resized.
     """
 
     def __init__(self, labels: int = 1, *, masks: bool = True, light: bool = False, weights: str = "random") -> None:
         super().__init__()
-        backbone, levels = _pyramid(light=light, weights=weights)
+        backbone, levels, self.record = _pyramid(light=light, weights=weights)
         detection = torchvision.models.detection
         sizes = ((16, 32, 64, 128, 256),) * levels if light else ((16,), (32,), (64,), (128,), (256,))
         anchors = detection.anchor_utils.AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
@@ -92,14 +94,17 @@ class RegionPart(nn.Module):
         return logits, deltas
 
 
-def _pyramid(*, light: bool, weights: str) -> tuple[Any, int]:
-    """A backbone with a feature pyramid of 256 channels, and how many levels it gives."""
+def _pyramid(*, light: bool, weights: str) -> tuple[Any, int, dict[str, Any]]:
+    """A backbone with a feature pyramid of 256 channels, how many levels it gives, and what its weights were."""
     utils = torchvision.models.detection.backbone_utils
     standard = "DEFAULT" if weights == "hub" else None
     if light:
         trunk = torchvision.models.mobilenet_v3_large(weights=standard)
-        return utils._mobilenet_extractor(trunk, fpn=True, trainable_layers=6), 3
-    return utils._resnet_fpn_extractor(torchvision.models.resnet50(weights=standard), trainable_layers=5), 5
+        record = load_weights(trunk, "mobilenet-v3-large", weights)
+        return utils._mobilenet_extractor(trunk, fpn=True, trainable_layers=6), 3, record
+    trunk = torchvision.models.resnet50(weights=standard)
+    record = load_weights(trunk, "resnet50", weights)
+    return utils._resnet_fpn_extractor(trunk, trainable_layers=5), 5, record
 
 
 def _images(x: Tensor) -> Any:

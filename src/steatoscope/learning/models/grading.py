@@ -22,6 +22,7 @@ class FourGradeNet(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, weights)
+        self.covariates = covariates
         self.head = nn.Sequential(
             nn.Linear(self.encoder.width + covariates, hidden),
             nn.ReLU(),
@@ -37,10 +38,13 @@ class FourGradeNet(nn.Module):
 
     def forward(self, frames: Tensor, covariates: Tensor | None = None) -> Tensor:
         """Log-probabilities of normal, mild, moderate and severe."""
-        found = self.features(frames)
-        joined = found if covariates is None else torch.cat([found, covariates], dim=1)
-        grades: Tensor = self.head(joined)
+        grades: Tensor = self.head(joined(self.features(frames), covariates))
         return grades
+
+
+def joined(features: Tensor, covariates: Tensor | None) -> Tensor:
+    """Features (n, width) with covariates (n, k) after them, where there are any."""
+    return features if covariates is None else torch.cat([features, covariates], dim=1)
 
 
 class SpatialAttention(nn.Module):
@@ -74,18 +78,22 @@ class TwoHeads(nn.Module):
 
 
 class AttentionGrader(nn.Module):
-    """Frames (n, 1, rows, columns) to grade logits (n, 4) and fat percent (n, 1), pooled by learnt attention."""
+    """Frames (n, 1, rows, columns) to grade logits (n, 4) and fat percent (n, 1), pooled by learnt attention.
 
-    def __init__(self, encoder: str = "efficientnet-b3", *, weights: str = "random") -> None:
+    ``covariates`` (n, k), standardised, are joined to the pooled features where the network was made for them.
+    """
+
+    def __init__(self, encoder: str = "efficientnet-b3", *, weights: str = "random", covariates: int = 0) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, weights)
+        self.covariates = covariates
         self.attention = SpatialAttention(self.encoder.width)
-        self.heads = TwoHeads(self.encoder.width)
+        self.heads = TwoHeads(self.encoder.width + covariates)
 
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, frames: Tensor, covariates: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits and percent."""
         pooled, _ = self.attention(self.encoder(frames))
-        found: tuple[Tensor, Tensor] = self.heads(pooled)
+        found: tuple[Tensor, Tensor] = self.heads(joined(pooled, covariates))
         return found
 
 
@@ -93,18 +101,20 @@ class MultiViewGrader(nn.Module):
     """Any number of views (n, views, 1, rows, columns) to grade logits (n, 4) and fat percent (n, 1).
 
     ``present`` (n, views) is 1 where a view was taken: views are weighted by learnt attention among those that are
-    there, so that one to all of them may be missing from a patient but not every one.
+    there, so that some may be missing from a patient but not every one. ``covariates`` (n, k), standardised, are
+    joined to the fused features where the network was made for them.
     """
 
-    def __init__(self, encoder: str = "efficientnet-b3", *, weights: str = "random") -> None:
+    def __init__(self, encoder: str = "efficientnet-b3", *, weights: str = "random", covariates: int = 0) -> None:
         super().__init__()
         self.encoder = Encoder(encoder, weights)
+        self.covariates = covariates
         width = self.encoder.width
         self.attention = SpatialAttention(width)
         self.view_score = nn.Sequential(nn.Linear(width, 64), nn.Tanh(), nn.Linear(64, 1))
-        self.heads = TwoHeads(width)
+        self.heads = TwoHeads(width + covariates)
 
-    def forward(self, views: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, views: Tensor, present: Tensor, covariates: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Logits and percent of each patient."""
         count, number = views.shape[:2]
         pooled, _ = self.attention(self.encoder(views.flatten(0, 1)))
@@ -112,7 +122,7 @@ class MultiViewGrader(nn.Module):
         scores = self.view_score(pooled)[..., 0]
         scores = torch.where(present > 0.5, scores, torch.full_like(scores, -1e4))
         fused = torch.einsum("nvc,nv->nc", pooled, torch.softmax(scores, dim=1))
-        found: tuple[Tensor, Tensor] = self.heads(fused)
+        found: tuple[Tensor, Tensor] = self.heads(joined(fused, covariates))
         return found
 
 

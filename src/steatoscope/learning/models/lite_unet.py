@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from steatoscope.core.errors import UsageError
+from steatoscope.learning.models.encoder_weights import load_weights
 from steatoscope.learning.models.vision import timm
 
 ENCODER_CHANNELS = (16, 24, 40, 112, 320)
@@ -38,12 +40,19 @@ class ResidualBlock(nn.Module):
 
 
 class LiteUNet(nn.Module):
-    """Grey pictures (n, 1, rows, columns), sides divisible by 32, to logits (n, classes, rows, columns)."""
+    """Grey pictures (n, 1, rows, columns), sides divisible by 32, to logits (n, classes, rows, columns).
 
-    def __init__(self, classes: int, *, pretrained: bool = True) -> None:
+    ``weights`` of the encoder overrule ``pretrained``: "package", "random" or a file of a state dict.
+    """
+
+    def __init__(self, classes: int, *, pretrained: bool = True, weights: str | None = None) -> None:
         super().__init__()
         self.classes = classes
-        self.encoder = lite0(pretrained=pretrained)
+        self.encoder = lite0(pretrained=pretrained if weights is None else weights == "package")
+        if weights == "hub":
+            raise UsageError("the encoder of this U-Net takes no weights from the hub: package, random or a file")
+        if weights not in (None, "package", "random"):
+            load_weights(self.encoder, "efficientnet-lite0", str(weights))
         deeper = (ENCODER_CHANNELS[4], *DECODER_CHANNELS[:3])
         skips = (ENCODER_CHANNELS[3], ENCODER_CHANNELS[2], ENCODER_CHANNELS[1], ENCODER_CHANNELS[0])
         self.decoder = nn.ModuleList(

@@ -51,7 +51,7 @@ def train_network(
         schedule = Schedule(length, PEAK_RATE, weight_decay=WEIGHT_DECAY, save_every=25, seed=seed + cycle)
         batches = FocalBatches(real, phantoms, seed + CYCLE_SEEDS * cycle)
         place = None if out is None else out / f"cycle{cycle}"
-        fit(network, batches, detector_loss, schedule, out=place, resume=resume, report=report)
+        fit(network, batches, detector_loss, schedule, out=place, resume=resume, report=report, by_rows=True)
     return network
 
 

@@ -76,6 +76,7 @@ def train_detector(
         out=out,
         resume=resume,
         report=report,
+        by_rows=True,
     )
     return network
 

@@ -8,12 +8,13 @@ from typing import Any, Final
 from steatoscope.imaging.io.simulated import files_are_simulated
 
 WORDS: Final[Mapping[str, str]] = {
-    "auc": "AUC, fat >= 5 %",
+    "auc": "AUC, steatosis",
     "auc_over_33": "AUC, fat > 33 %",
+    "auc_moderate": "AUC, moderate or severe",
     "accuracy_4": "accuracy of four grades",
     "macro_f1": "macro F1 of four grades",
     "mae_percent": "mean absolute error, points",
-    "ece": "expected calibration error, fat >= 5 %",
+    "ece": "expected calibration error, steatosis",
 }
 
 

@@ -7,13 +7,14 @@ of one that was not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.learning.inference.us_graph_frames import representative
+from steatoscope.learning.models.plain_cnn import PlainCNN
 from steatoscope.learning.training.grading_data import GradingSet, Rows
 from steatoscope.learning.training.grading_features import Bank
 from steatoscope.learning.training.grading_fit import (
@@ -22,45 +23,50 @@ from steatoscope.learning.training.grading_fit import (
     answers,
     train_grader,
 )
-from steatoscope.learning.training.grading_folds import Fold, GradingPlan, r2_folds, r3_folds
-from steatoscope.learning.training.grading_keep import Kept, Reading, Told
-from steatoscope.learning.training.grading_nets import PlainCNN, headed, start_at
+from steatoscope.learning.training.grading_folds import Fold, GradingPlan
+from steatoscope.learning.training.grading_keep import Kept, Reading
+from steatoscope.learning.training.grading_nets import headed, start_at
 from steatoscope.learning.training.grading_outputs import Outputs, mean_outputs
 
 R2_RATE: Final = 1e-4
 R2_BEST, R2_LAST = "r2", "r2 last"
 R2_NAMES: Final = (R2_BEST, R2_LAST)
+CLINICAL: Final = ", clinical values"
 LIVER: Final = "pooled, liver region"
 FUSIONS: Final = ("fusion-3", "fusion-all", "fusion-2 of 3")
+Readings = dict[str, list[Reading]]
 
 
-def cross_r2(
-    bank: Bank, plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
-) -> dict[str, list[Reading]]:
-    """R2 on its splits, with the last weights and with those of the best validation accuracy; the fat of a row is
-    the mean fat of the training patients' grades by probability.
+def cross_r2(banks: Mapping[str, Bank], plan: GradingPlan, folds: Sequence[Fold], kept: Kept, seed: int) -> Readings:
+    """R2 on its splits, with the last weights and with those of the best validation accuracy; with clinical values
+    too where the bank has any. The fat of a row is the mean fat of the training patients' grades by probability.
     """
-    keep, bank = Kept(out, plan, seed, resume, told), bank.pooled()
-    found: dict[str, list[Reading]] = {}
-    for fold in r2_folds(bank.data, plan, seed):
+    bank, found = banks["sector"].pooled(), Readings()
+    for fold in folds:
+        for tail, of in _with_facts(bank, fold):
+            names = [f"{name}{tail}" for name in R2_NAMES]
+            for reading in kept.several(names, fold.number, partial(_fit_r2, of, plan, fold, seed, names)):
+                found.setdefault(reading.name, []).append(reading)
+    return found
 
-        def fit(fold: Fold = fold) -> list[Reading]:
-            own = bank.standardised(fold.learn)
-            known = 0 if own.covariates is None else own.covariates.shape[1]
-            network = headed("r2", plan.encoder, seed + fold.number, 0.0, covariates=known)
-            how = Training(plan.epochs, seed + fold.number, peak=R2_RATE, plateau=True)
-            last: dict[str, Any] = {}
-            history = train_grader(network, own, fold.learn, fold.watch, how, last)
-            percent = grade_percent(bank.data, fold.learn)
-            found = []
-            for name in R2_NAMES:
-                network.load_state_dict(last if name == R2_LAST else network.state_dict())
-                test, inner = (valued(answers(network, own, part), percent) for part in (fold.test, fold.watch))
-                found.append(Reading(name, fold.number, test, inner, history.best_step or 0, history.seconds))
-            return found
 
-        for reading in keep.several(R2_NAMES, fold.number, fit):
-            found.setdefault(reading.name, []).append(reading)
+def _with_facts(bank: Bank, fold: Fold) -> list[tuple[str, Bank]]:
+    """The bank, and where it has covariates the bank with them, each with the tail of its rows' names."""
+    plain = [("", bank)]
+    return plain if bank.covariates is None else [*plain, (CLINICAL, bank.knowing(fold.learn))]
+
+
+def _fit_r2(bank: Bank, plan: GradingPlan, fold: Fold, seed: int, names: Sequence[str]) -> list[Reading]:
+    network = headed("r2", plan.encoder, seed + fold.number, 0.0, covariates=bank.facts)
+    how = Training(plan.epochs, seed + fold.number, peak=R2_RATE, plateau=True)
+    last: dict[str, Any] = {}
+    history = train_grader(network, bank, fold.learn, fold.watch, how, last)
+    percent = grade_percent(bank.data, fold.learn)
+    found = []
+    for name, state in zip(names, (network.state_dict(), last), strict=True):
+        network.load_state_dict(state)
+        test, inner = (valued(answers(network, bank, part), percent) for part in (fold.test, fold.watch))
+        found.append(Reading(name, fold.number, test, inner, history.best_step or 0, history.seconds))
     return found
 
 
@@ -80,23 +86,20 @@ def valued(found: Outputs, percent: NDArray[np.float64]) -> Outputs:
     return Outputs(found.logits, shares @ percent, found.patient)
 
 
-def cross_r3(
-    banks: Mapping[str, Bank], plan: GradingPlan, out: Path, *, seed: int, resume: bool, told: Told | None = None
-) -> dict[str, list[Reading]]:
+def cross_r3(banks: Mapping[str, Bank], plan: GradingPlan, folds: Sequence[Fold], kept: Kept, seed: int) -> Readings:
     """The ladder on the same folds: readings by rung. ``banks`` holds ``sector``, and ``liver`` where that is tried."""
-    keep = Kept(out, plan, seed, resume, told)
-    found: dict[str, list[Reading]] = {}
-    for fold in r3_folds(banks["sector"].data, plan, seed):
-        for reading in _ladder(banks, plan, fold, seed, keep):
+    found = Readings()
+    for fold in folds:
+        for reading in _ladder(banks, plan, fold, seed, kept):
             found.setdefault(reading.name, []).append(reading)
     return found
 
 
-def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int, keep: Kept) -> Iterator[Reading]:
+def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int, kept: Kept) -> Iterator[Reading]:
     bank = banks["sector"]
 
     def fitted(kind: str, names: Sequence[str], of: Bank = bank, more: int = 0) -> list[Reading]:
-        return keep.several(names, fold.number, lambda: _fit(kind, of, plan, fold, seed + more, names))
+        return kept.several(names, fold.number, lambda: _fit(kind, of, plan, fold, seed + more, names))
 
     yield from fitted("plain", ("plain",))
     yield from fitted("pooled", ("pooled",), bank.pooled())
@@ -106,6 +109,9 @@ def _ladder(banks: Mapping[str, Bank], plan: GradingPlan, fold: Fold, seed: int,
     yield renamed("attention", members[:1], fold.number)
     yield renamed("attention, representative", members[:1], fold.number, data=bank.data)
     yield from fitted("fusion", FUSIONS)
+    for tail, of in _with_facts(bank, fold)[1:]:
+        yield from fitted("attention", (f"attention{tail}",), of)
+        yield from fitted("fusion", (f"{FUSIONS[0]}{tail}",), of)
     yield renamed("ensemble", members, fold.number)
 
 
@@ -119,7 +125,7 @@ def _fit(kind: str, bank: Bank, plan: GradingPlan, fold: Fold, seed: int, names:
         network: Any = PlainCNN()
         start_at(network, mean)
     else:
-        network = headed(kind, plan.encoder, seed, mean)
+        network = headed(kind, plan.encoder, seed, mean, covariates=bank.facts)
     epochs = plan.plain_epochs if kind == "plain" else plan.epochs
     history = train_grader(network, bank, fold.learn, fold.watch, Training(epochs, seed))
     found = []
@@ -131,17 +137,27 @@ def _fit(kind: str, bank: Bank, plan: GradingPlan, fold: Fold, seed: int, names:
 
 
 def views_of(data: GradingSet, name: str) -> dict[int, Rows] | None:
-    """The frames of each patient that are fused: three representative ones, the first two of them, or None for all."""
+    """The frames of each patient that are fused: the representative ones, these less the last, or None for all."""
     if not name.startswith("fusion-") or name == "fusion-all":
         return None
-    count = VIEWS - 1 if name == "fusion-2 of 3" else VIEWS
-    return {patient: rows[:count] for patient, rows in chosen_frames(data).items()}
+    chosen = chosen_frames(data)
+    if name == "fusion-2 of 3":
+        return {patient: rows[: max(1, len(rows) - 1)] for patient, rows in chosen.items()}
+    return chosen
 
 
 def chosen_frames(data: GradingSet) -> dict[int, Rows]:
-    """Three representative frames of every patient, by quality and spread over the clip."""
+    """Representative frames of every patient: the best of each named view, or three good ones spread over the clip."""
     own = {patient: np.flatnonzero(data.patient == patient) for patient in range(len(data.names))}
-    return {patient: rows[representative(data.quality[rows], VIEWS)] for patient, rows in own.items()}
+    if not data.views:
+        return {patient: rows[representative(data.quality[rows], VIEWS)] for patient, rows in own.items()}
+    return {
+        patient: np.array([
+            max(rows[data.view[rows] == number], key=lambda row: data.quality[row])
+            for number in np.unique(data.view[rows])
+        ], dtype=np.intp)
+        for patient, rows in own.items()
+    }  # fmt: skip
 
 
 def renamed(name: str, members: Sequence[Reading], fold: int, data: GradingSet | None = None) -> Reading:

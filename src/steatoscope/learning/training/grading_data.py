@@ -7,10 +7,11 @@ attenuation runs downwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,16 @@ from steatoscope.core.image import Clip, Floats, Mask
 from steatoscope.imaging.io.simulated import files_are_simulated
 from steatoscope.imaging.preprocess.us_sector import Sector, find_sector
 from steatoscope.learning.inference.us_graph_frames import frame_quality
-from steatoscope.learning.inference.us_graph_view import Preparation, placed, toned
+from steatoscope.learning.inference.us_graph_view import SIDE, Preparation, placed, toned
 from steatoscope.learning.training.augment import Warp, random_matrix, vary_us, warped
-from steatoscope.learning.training.sets import TrainingSet
-from steatoscope.learning.training.sets_audit import check_labels, check_scale
+from steatoscope.learning.training.sets import Sample, TrainingSet
+from steatoscope.learning.training.sets_audit import (
+    check_labels,
+    check_modality,
+    check_one_label,
+    check_scale,
+    check_sides,
+)
 from steatoscope.learning.training.sets_byra2018 import load_byra2018
 from steatoscope.learning.training.sets_manifest import load_manifest
 from steatoscope.science.clinical.grades import HISTOLOGY_PROFILE, LABELS, profile_named
@@ -41,7 +48,8 @@ class GradingSet:
     """Frames on 224 x 224 (n, 224, 224) with their tissue, patient by frame, and what is known of each patient.
 
     ``patient`` (n,) numbers the patients in the order of ``names``; ``grade`` (0-3) and ``fat`` (percent on ``scale``)
-    are theirs. ``quality`` (n,) ranks the frames of a patient.
+    are theirs. ``quality`` (n,) ranks the frames of a clip. ``views`` are the named views, none where there are fewer
+    than two, and ``view`` (n,) the number of each frame's own in it (-1 without).
     """
 
     source: TrainingSet
@@ -54,6 +62,8 @@ class GradingSet:
     fat: Values
     scale: str
     preparation: Preparation
+    views: tuple[str, ...]
+    view: Rows
 
     def __len__(self) -> int:
         return len(self.patient)
@@ -110,35 +120,77 @@ def read_grading(data: Path | None, preparation: Preparation = "sector-224") -> 
 def grading_set(source: TrainingSet, preparation: Preparation = "sector-224") -> GradingSet:
     """A training set with grades and fat on one scale, ready to be learnt from.
 
-    Raises E_LABEL for a frame without grade or fat, E_LABELSCALE where scales are mixed, E_SUBJECTS for a grade with
-    one patient, E_NOLIVER for a patient without a scan sector.
+    Raises E_MODALITY for another than ultrasound, E_LABEL for a frame without grade or fat and for a patient with
+    several, E_LABELSCALE where scales are mixed, E_SUBJECTS for a grade with one patient, E_VIEW where some frames name
+    their view and others do not, E_NOLIVER for a clip without a scan sector.
     """
+    check_modality(source.samples, "us")
+    check_sides(source.samples)
     check_labels(source.samples, "grade", LABELS)
     check_labels(source.samples, "fat_percent")
     scale = check_scale(source.samples)
+    check_one_label(source.samples)
     names = tuple(dict.fromkeys(source.subjects.tolist()))
-    parts = [_patient(source, name, preparation) for name in names]
     order = np.concatenate([np.flatnonzero(source.subjects == name) for name in names])
-    first = [source.samples[int(np.flatnonzero(source.subjects == name)[0])].labels for name in names]
+    own = source.subset(order)
+    patient = np.array([names.index(sample.subject) for sample in own.samples], dtype=np.intp)
+    views, view = _views(own.samples)
+    labels = [own.samples[int(np.flatnonzero(own.subjects == name)[0])].labels for name in names]
+    frames = _Frames(own.samples, preparation)
     return GradingSet(
-        source=source.subset(order),
-        grey=np.concatenate([part[0] for part in parts]),
-        inside=np.concatenate([part[1] for part in parts]),
-        patient=np.concatenate([np.full(len(part[0]), number) for number, part in enumerate(parts)]).astype(np.intp),
-        quality=np.concatenate([part[2] for part in parts]),
+        source=own,
+        grey=frames.grey,
+        inside=frames.inside,
+        patient=patient,
+        quality=frames.quality,
         names=names,
-        grade=np.array([LABELS.index(str(labels.grade)) for labels in first], dtype=np.intp),
-        fat=np.array([labels.fat_percent for labels in first], dtype=np.float64),
+        grade=np.array([LABELS.index(str(one.grade)) for one in labels], dtype=np.intp),
+        fat=np.array([one.fat_percent for one in labels], dtype=np.float64),
         scale=scale,
         preparation=preparation,
+        views=views,
+        view=view,
     )
 
 
-def _patient(source: TrainingSet, name: str, preparation: Preparation) -> tuple[Any, Any, Values]:
-    samples = [sample for sample in source.samples if sample.subject == name]
-    frames = np.stack([np.asarray(sample.image(), dtype=np.uint8) for sample in samples])
-    sector: Sector | None = find_sector(Clip(frames))
+def clips_of(samples: Sequence[Sample]) -> list[Rows]:
+    """Row numbers of the frames that one sector fits: of one patient, one view and one size, in order of appearance."""
+    groups: dict[tuple[str, str | None, tuple[int, int]], list[int]] = {}
+    for row, sample in enumerate(samples):
+        groups.setdefault((sample.subject, sample.view, sample.shape), []).append(row)
+    return [np.array(rows, dtype=np.intp) for rows in groups.values()]
+
+
+def read_clip(samples: Sequence[Sample], rows: Rows) -> tuple[NDArray[np.uint8], Sector]:
+    """Frames (n, rows, columns) of a clip and their sector; raises E_NOLIVER where there is none."""
+    frames = np.stack([np.asarray(samples[int(row)].image(), dtype=np.uint8) for row in rows])
+    sector = find_sector(Clip(frames))
     if sector is None:
-        raise SteatoscopeError("E_NOLIVER", path=str(samples[0].path), cause="No scan sector was found in the frames.")
-    grey, inside = placed(frames, sector, preparation)
-    return grey, np.repeat(inside[None], len(grey), axis=0), frame_quality(frames, sector.mask)
+        path = str(samples[int(rows[0])].path)
+        raise SteatoscopeError("E_NOLIVER", path=path, cause="No scan sector was found in the frames.")
+    return frames, sector
+
+
+class _Frames:
+    """Prepared frames of all samples, clip by clip."""
+
+    def __init__(self, samples: Sequence[Sample], preparation: Preparation) -> None:
+        self.grey = np.zeros((len(samples), SIDE, SIDE), dtype=np.uint8)
+        self.inside = np.zeros((len(samples), SIDE, SIDE), dtype=np.bool_)
+        self.quality = np.zeros(len(samples))
+        for rows in clips_of(samples):
+            frames, sector = read_clip(samples, rows)
+            self.grey[rows], self.inside[rows] = placed(frames, sector, preparation)
+            self.quality[rows] = frame_quality(frames, sector.mask)
+
+
+def _views(samples: Sequence[Sample]) -> tuple[tuple[str, ...], Rows]:
+    """Names of the views and the number of each frame's; raises E_VIEW where only some are named."""
+    given = [sample.view for sample in samples]
+    names = tuple(dict.fromkeys(name for name in given if name is not None))
+    if names and None in given:
+        path = str(samples[given.index(None)].path)
+        raise SteatoscopeError("E_VIEW", path=path, cause=f"It names no view, others are of {', '.join(names)}.")
+    if len(names) < 2:
+        return (), np.full(len(samples), -1, dtype=np.intp)
+    return names, np.array([names.index(str(name)) for name in given], dtype=np.intp)

@@ -14,12 +14,13 @@ from typing import Final
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from steatoscope.learning.models.grading import GRADES, FourGradeNet, MultiViewGrader
+from steatoscope.learning.models.plain_cnn import PlainCNN
 from steatoscope.learning.training.grading_data import GradingSet, Rows
 from steatoscope.learning.training.grading_features import Bank
-from steatoscope.learning.training.grading_nets import PlainCNN
 from steatoscope.learning.training.grading_outputs import Outputs
 from steatoscope.learning.training.loop import Batch, History, Schedule, fit
 from steatoscope.learning.training.losses import class_and_value, weighted_nll
@@ -33,12 +34,13 @@ MISSING_SHARE: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How one network is trained; ``rates`` and ``peak`` differ between the recipes."""
+    """How one network is trained; ``peak`` and ``plateau`` differ between the recipes, ``decay`` is AdamW's."""
 
     epochs: int
     seed: int
     peak: float = 1e-3
     plateau: bool = False
+    decay: float = 1e-2
     out: Path | None = None
     resume: bool = False
 
@@ -70,6 +72,7 @@ def train_grader(
     schedule = Schedule(
         steps=how.epochs * an_epoch, peak_rate=how.peak, bf16=False, check_every=0 if watch is None else an_epoch,
         save_every=10 * an_epoch, seed=how.seed, rates="plateau" if how.plateau else "one-cycle",
+        weight_decay=how.decay,
     )  # fmt: skip
     weights = class_weights(bank.data.grade[bank.data.patient[rows]])
     monitor = None if watch is None else _monitor(bank, watch, weights, how, last)
@@ -90,27 +93,39 @@ def _batches(network: nn.Module, bank: Bank, learn: Rows, rows: Rows, seed: int)
     def views(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])
         patients = rng.choice(learn, BATCH // 2, replace=len(learn) < BATCH // 2)
-        chosen = np.stack([_views_of(bank.data, patient, rng) for patient in patients])
-        present = rng.random(chosen.shape) >= MISSING_SHARE
-        present[np.arange(len(chosen)), rng.integers(VIEWS, size=len(chosen))] = True
+        chosen, there = (np.stack(part) for part in zip(*(_drawn(bank.data, p, rng) for p in patients), strict=True))
+        present, each = there & (rng.random(chosen.shape) >= MISSING_SHARE), np.arange(len(chosen))
+        stays = rng.integers(chosen.shape[1], size=len(chosen))
+        present[each, stays] = there[each, stays]
+        present = np.where(present.any(axis=1, keepdims=True), present, there)
         maps = bank.of(chosen, rng.integers(bank.copies, size=chosen.shape))
-        return maps, torch.from_numpy(present.astype(np.float32)), *_truth(bank.data, chosen[:, 0])
+        known = _known(network, bank, chosen[:, 0])
+        return maps, torch.from_numpy(present.astype(np.float32)), *known, *_truth(bank.data, chosen[:, 0])
 
     return views if isinstance(network, MultiViewGrader) else frames
 
 
-def _views_of(data: GradingSet, patient: int, rng: np.random.Generator) -> Rows:
+def _drawn(data: GradingSet, patient: int, rng: np.random.Generator) -> tuple[Rows, NDArray[np.bool_]]:
+    """One frame of each named view and which of them the patient has, or any three frames where none is named."""
     own = np.flatnonzero(data.patient == patient)
-    return np.asarray(rng.choice(own, VIEWS, replace=len(own) < VIEWS))
+    if not data.views:
+        return np.asarray(rng.choice(own, VIEWS, replace=len(own) < VIEWS)), np.ones(VIEWS, dtype=np.bool_)
+    frames = [own[data.view[own] == number] for number in range(len(data.views))]
+    there = np.array([len(rows) > 0 for rows in frames])
+    return np.array([rng.choice(rows if len(rows) else own) for rows in frames], dtype=np.intp), there
 
 
 def _inputs(network: nn.Module, bank: Bank, rows: Rows, copies: Rows | int = 0) -> tuple[Tensor, ...]:
     if isinstance(network, PlainCNN):
         return (torch.from_numpy(bank.small[rows, copies])[:, None],)
-    maps = bank.of(rows, copies)
-    if isinstance(network, FourGradeNet) and bank.covariates is not None:
-        return maps, torch.from_numpy(bank.covariates[bank.data.patient[rows]]).float()
-    return (maps,)
+    return bank.of(rows, copies), *_known(network, bank, rows)
+
+
+def _known(network: nn.Module, bank: Bank, rows: Rows) -> tuple[Tensor, ...]:
+    """Covariates of the frames' patients, for a network that takes them."""
+    if bank.known is None or not getattr(network, "covariates", 0):
+        return ()
+    return (torch.from_numpy(bank.known[bank.data.patient[rows]]).float(),)
 
 
 def _truth(data: GradingSet, rows: Rows) -> tuple[Tensor, Tensor]:
@@ -166,20 +181,24 @@ def answers(network: nn.Module, bank: Bank, patients: Rows, views: Mapping[int, 
     network.eval()
     if isinstance(network, MultiViewGrader):
         return _fused(network, bank, patients, views)
-    rows = bank.data.frames_of(patients)
+    rows, device = bank.data.frames_of(patients), next(network.parameters()).device
     with torch.no_grad():
-        parts = [network(*_inputs(network, bank, part)) for part in np.array_split(rows, max(1, len(rows) // 64))]
-    logits = torch.cat([part if isinstance(part, Tensor) else part[0] for part in parts]).double().numpy()
-    fat = [np.full(len(p), np.nan) if isinstance(p, Tensor) else p[1][:, 0].double().numpy() for p in parts]
+        parts = [
+            network(*(one.to(device) for one in _inputs(network, bank, part)))
+            for part in np.array_split(rows, max(1, len(rows) // 64))
+        ]
+    logits = torch.cat([part if isinstance(part, Tensor) else part[0] for part in parts]).double().cpu().numpy()
+    fat = [np.full(len(p), np.nan) if isinstance(p, Tensor) else p[1][:, 0].double().cpu().numpy() for p in parts]
     return Outputs(logits, np.concatenate(fat), bank.data.patient[rows])
 
 
 def _fused(network: nn.Module, bank: Bank, patients: Rows, views: Mapping[int, Rows] | None) -> Outputs:
-    logits, fat = [], []
+    logits, fat, device = [], [], next(network.parameters()).device
     for patient in patients:
         rows = np.flatnonzero(bank.data.patient == patient) if views is None else views[int(patient)]
+        inputs = (bank.of(rows)[None], torch.ones(1, len(rows)), *_known(network, bank, rows[:1]))
         with torch.no_grad():
-            grade, percent = network(bank.of(rows)[None], torch.ones(1, len(rows)))
-        logits.append(grade[0].double().numpy())
+            grade, percent = network(*(one.to(device) for one in inputs))
+        logits.append(grade[0].double().cpu().numpy())
         fat.append(float(percent[0, 0]))
     return Outputs(np.stack(logits), np.array(fat), np.asarray(patients, dtype=np.intp))

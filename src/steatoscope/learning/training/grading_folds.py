@@ -12,6 +12,8 @@ from steatoscope.learning.training.grading_data import GradingSet, Rows
 from steatoscope.learning.training.splits import Split, k_fold
 
 INNER_FOLDS: Final = 4
+R2_FOLDS: Final = 10
+R3_FOLDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

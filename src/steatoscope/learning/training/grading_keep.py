@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from steatoscope.learning.training.grading_folds import GradingPlan
+from steatoscope.core.errors import UsageError
 from steatoscope.learning.training.grading_outputs import Outputs
 
 Told = Callable[[str], None]
@@ -28,22 +29,23 @@ class Reading:
     seconds: float
 
 
+def claim(out: Path, run: Mapping[str, Any], *, resume: bool) -> None:
+    """Mark ``out`` as the run that the words say; raises UsageError where ``resume`` would go on with another one."""
+    out.mkdir(parents=True, exist_ok=True)
+    words, path = json.dumps(run, sort_keys=True), out / "plan.json"
+    if resume and path.is_file() and path.read_text(encoding="utf-8") != words:
+        raise UsageError(f"{out} holds a run of another plan, seed, data or weights: name another folder")
+    path.write_text(words, encoding="utf-8")
+
+
 @dataclass(frozen=True, eq=False)
 class Kept:
     """Readings kept in a folder, one file a fit; with ``resume`` those that are there are read back."""
 
     out: Path
-    plan: GradingPlan
-    seed: int
+    folds: int
     resume: bool
     told: Told | None
-
-    def __post_init__(self) -> None:
-        self.out.mkdir(parents=True, exist_ok=True)
-        words, path = json.dumps({**asdict(self.plan), "seed": self.seed}, sort_keys=True), self.out / "plan.json"
-        if self.resume and path.is_file() and path.read_text(encoding="utf-8") != words:
-            raise ValueError(f"{self.out} holds a run of another plan or seed")
-        path.write_text(words, encoding="utf-8")
 
     def several(self, names: Sequence[str], fold: int, fit: Callable[[], list[Reading]]) -> list[Reading]:
         """The readings of those names: from their files, or fitted now."""
@@ -53,7 +55,7 @@ class Kept:
         began = time.perf_counter()
         found = fit()
         if self.told is not None:
-            self.told(f"fold {fold + 1} of {self.plan.run_folds}, {names[0]}: {time.perf_counter() - began:.0f} s")
+            self.told(f"fold {fold + 1} of {self.folds}, {names[0]}: {time.perf_counter() - began:.0f} s")
         for path, reading in zip(paths, found, strict=True):
             _write(path, reading)
         return found

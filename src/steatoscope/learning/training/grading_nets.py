@@ -21,7 +21,6 @@ from steatoscope.learning.models.grading import (
     SpatialAttention,
     TwoHeads,
 )
-from steatoscope.learning.models.hmrs_cnn import FILTERS, HmrsCNN
 
 PLAIN_SIDE: Final = 112
 
@@ -41,27 +40,11 @@ class PooledGrader(nn.Module):
         return found
 
 
-class PlainCNN(nn.Module):
-    """The five convolutions of the H-MRS network, pooled, with two heads: the ladder's first rung, from scratch.
-
-    Frames (n, 1, 112, 112) with values 0-1.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.features = HmrsCNN(1).features
-        self.heads = TwoHeads(FILTERS[-1])
-
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits and percent."""
-        found: tuple[Tensor, Tensor] = self.heads(self.features(frames).mean(dim=(2, 3)))
-        return found
-
-
 def headed(kind: str, encoder: str, seed: int, mean_fat: float, *, covariates: int = 0) -> nn.Module:
     """A grader without its encoder, to be trained on maps: ``r2``, ``pooled``, ``attention`` or ``fusion``.
 
-    The fat output starts at the training mean. Raises UsageError for another kind.
+    The fat output starts at the training mean; all but ``pooled`` take as many ``covariates``. Raises UsageError for
+    another kind.
     """
     torch.manual_seed(seed)
     network: nn.Module
@@ -70,9 +53,9 @@ def headed(kind: str, encoder: str, seed: int, mean_fat: float, *, covariates: i
     elif kind == "pooled":
         network = PooledGrader(encoder)
     elif kind == "attention":
-        network = AttentionGrader(encoder)
+        network = AttentionGrader(encoder, covariates=covariates)
     elif kind == "fusion":
-        network = MultiViewGrader(encoder)
+        network = MultiViewGrader(encoder, covariates=covariates)
     else:
         raise UsageError(f"there is no grader of the kind {kind!r}")
     network.encoder = nn.Identity()

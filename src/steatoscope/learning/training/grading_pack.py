@@ -16,12 +16,11 @@ from torch import nn
 
 from steatoscope.learning.inference.us_graph_settings import GraphSettings
 from steatoscope.learning.model_folder import ModelFolder
-from steatoscope.learning.models.backbones import Encoder
 from steatoscope.learning.models.grading import AttentionGrader, FourGradeNet, MultiViewGrader
 from steatoscope.learning.training.export import export_onnx
 from steatoscope.learning.training.features_cache import key_of
 from steatoscope.learning.training.grading_cv import R2_RATE, grade_percent
-from steatoscope.learning.training.grading_features import Bank
+from steatoscope.learning.training.grading_features import Bank, frozen_encoder
 from steatoscope.learning.training.grading_fit import BATCH, VIEWS, Training, train_grader
 from steatoscope.learning.training.grading_folds import GradingPlan
 from steatoscope.learning.training.grading_nets import AttentionGraph, FourGradeGraph, headed
@@ -42,12 +41,21 @@ class Calibration:
     card: str
 
 
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A head that was trained on every patient elsewhere, and how: ``told`` goes into the training manifest."""
+
+    network: nn.Module
+    told: Mapping[str, Any]
+
+
 def pack_r2(
-    bank: Bank, plan: GradingPlan, weights: str, out: Path, found: Calibration, *, seed: int, steps: int | None
-) -> ModelFolder:
-    """Train R2's head on every patient and pack it: grades and the Grad-CAM map of each."""
-    head = cast(FourGradeNet, _trained("r2", bank.pooled(), plan, seed, steps or found.best_step, R2_RATE))
-    graph = FourGradeGraph(_encoder(plan.encoder, weights), head)
+    bank: Bank, plan: GradingPlan, weights: str, out: Path, found: Calibration, *, seed: int, steps: int | None,
+    ready: Ready | None = None,
+) -> ModelFolder:  # fmt: skip
+    """Train R2's head on every patient, or take one that is ready, and pack it: grades and the Grad-CAM map of each."""
+    network = ready.network if ready else _trained("r2", bank.pooled(), plan, seed, steps or found.best_step, R2_RATE)
+    graph = FourGradeGraph(frozen_encoder(plan.encoder, weights), cast(FourGradeNet, network))
     percent = tuple(float(value) for value in grade_percent(bank.data, _everyone(bank)))
     settings = replace(
         _settings(bank, found), outputs={"grade": "grade", "map": "cam"}, inputs={"image": None}, grade_percent=percent
@@ -55,18 +63,18 @@ def pack_r2(
     example = (torch.rand(2, 1, _SIDE, _SIDE),)
     axes = {name: {0: "frames"} for name in ("image", "grade", "cam")}
     export_onnx(graph, example, out / "model.onnx", input_names=["image"], output_names=["grade", "cam"], dynamic=axes)
-    return _written("r2-grading", "r2-resnet50-grading", bank, settings, out, found, seed)
+    return _written("r2-grading", "r2-resnet50-grading", bank, settings, out, found, seed, ready)
 
 
 def pack_ensemble(
-    bank: Bank, plan: GradingPlan, weights: str, out: Path, found: Calibration, *, seed: int, steps: int | None
-) -> ModelFolder:
-    """Train the members with attention on every patient and pack them as one graph."""
-    members = [
-        cast(AttentionGrader, _trained("attention", bank, plan, seed + 100 * m, steps or found.best_step, 1e-3))
-        for m in range(plan.members)
-    ]
-    graph = AttentionGraph(_encoder(plan.encoder, weights), members)
+    bank: Bank, plan: GradingPlan, weights: str, out: Path, found: Calibration, *, seed: int, steps: int | None,
+    ready: Ready | None = None,
+) -> ModelFolder:  # fmt: skip
+    """Train the members with attention on every patient, or take one that is ready, and pack them as one graph."""
+    members = [ready.network] if ready else [
+        _trained("attention", bank, plan, seed + 100 * m, steps or found.best_step, 1e-3) for m in range(plan.members)
+    ]  # fmt: skip
+    graph = AttentionGraph(frozen_encoder(plan.encoder, weights), cast(list[AttentionGrader], members))
     names = ["grade", "fat", "attention"]
     settings = replace(
         _settings(bank, found), outputs={"grade": "grade", "fat": "fat", "map": "attention"}, inputs={"image": None}
@@ -74,7 +82,7 @@ def pack_ensemble(
     axes = {name: {0: "frames"} for name in ("image", *names)}
     example = (torch.rand(2, 1, _SIDE, _SIDE),)
     export_onnx(graph, example, out / "model.onnx", input_names=["image"], output_names=names, dynamic=axes)
-    return _written("r3-ensemble", "r3-multiview", bank, settings, out, found, seed)
+    return _written("r3-ensemble", "r3-multiview", bank, settings, out, found, seed, ready)
 
 
 def pack_fusion(
@@ -82,10 +90,10 @@ def pack_fusion(
 ) -> ModelFolder:
     """Train the fusion of views on every patient and pack it; any number of views may be given."""
     network = cast(MultiViewGrader, _trained("fusion", bank, plan, seed, steps or found.best_step, 1e-3))
-    network.encoder = _encoder(plan.encoder, weights)
+    network.encoder = frozen_encoder(plan.encoder, weights)
     settings = replace(
         _settings(bank, found), outputs={"grade": "grade", "fat": "fat"}, inputs={"views": None}, layout="views",
-        present="present", view_count=VIEWS,
+        present="present", view_count=1 if bank.data.views else VIEWS,
     )  # fmt: skip
     example = (torch.rand(1, VIEWS, 1, _SIDE, _SIDE), torch.ones(1, VIEWS))
     axes = {"views": {1: "views"}, "present": {1: "views"}}
@@ -109,13 +117,6 @@ def _trained(kind: str, bank: Bank, plan: GradingPlan, seed: int, steps: int, pe
     return network
 
 
-def _encoder(name: str, weights: str) -> Encoder:
-    torch.manual_seed(0)
-    encoder = Encoder(name, weights)
-    encoder.freeze()
-    return encoder
-
-
 def _settings(bank: Bank, found: Calibration) -> GraphSettings:
     source = bank.weights["source"]
     return GraphSettings(
@@ -126,14 +127,15 @@ def _settings(bank: Bank, found: Calibration) -> GraphSettings:
 
 
 def _written(
-    name: str, recipe: str, bank: Bank, settings: GraphSettings, out: Path, found: Calibration, seed: int
-) -> ModelFolder:
+    name: str, recipe: str, bank: Bank, settings: GraphSettings, out: Path, found: Calibration, seed: int,
+    ready: Ready | None = None,
+) -> ModelFolder:  # fmt: skip
     settings.check()
     records = bank.data.source.records()
     training = {
         "recipe": recipe, "seed": seed, "data": records, "metrics": dict(found.metrics), "weights": dict(bank.weights),
         "split": "all patients; calibrated on patients left out in the cross-validation of the same recipe",
-        "data_sha256": key_of(row["sha256"] for row in records),
+        "data_sha256": key_of(row["sha256"] for row in records), **(ready.told if ready else {}),
     }  # fmt: skip
     return write_model(
         out, name=name, version=VERSION, modality="us", task="grading", files={"model.onnx": out / "model.onnx"},

@@ -22,13 +22,14 @@ _LIMITS = (
     "- The published errors (RMSE 1.11 to 1.45) are of 10 hand-picked patients with frames counted as samples.",
 )
 _SIMULATED = "- Learnt from simulated images only: on patients its values are untested and mean nothing yet."
+_OWN = "- Untested on other devices, centres and patients than these."
 _REAL = "- 40 patients, one scanner, biopsy fat in percent of hepatocytes: not a fat fraction, other devices untested."
 
 
 def card(name: str, version: str, trained: Trained, study: HmrsStudy) -> str:
     """The card in Markdown: what it reads, what it learnt from, figures with intervals, limits."""
     label = " (simulated)" if study.simulated else ""
-    kind = "simulated subjects" if study.simulated else "patients (Byra 2018, CC BY 4.0)"
+    kind = "simulated subjects" if study.cohort else f"patients{label} ({_source(study)})"
     lines = [
         f"# {name} {version}: fat percentage by a five-layer CNN{label}",
         "",
@@ -45,11 +46,20 @@ def card(name: str, version: str, trained: Trained, study: HmrsStudy) -> str:
         "",
         "## Limits",
         "",
-        _SIMULATED if study.simulated else _REAL,
+        *([_SIMULATED] if study.simulated else []),
+        *([] if study.cohort else [_REAL if _is_byra(study) else _OWN]),
         *_LIMITS,
         "",
     ]
     return "\n".join(lines)
+
+
+def _is_byra(study: HmrsStudy) -> bool:
+    return study.source is not None and study.source.name == "byra2018"
+
+
+def _source(study: HmrsStudy) -> str:
+    return "Byra 2018, CC BY 4.0" if _is_byra(study) else "your own images"
 
 
 def _interval(half: float | None) -> str:

@@ -17,10 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import UsageError
-from steatoscope.learning.models.backbones import load_weights
+from steatoscope.learning.models.encoder_weights import load_weights
 from steatoscope.learning.models.hmrs_cnn import HmrsCNN, TwoBranchHmrsCNN
 from steatoscope.learning.training.hmrs import Pairs, epoch_steps, pair, predict_hmrs, train_hmrs
 from steatoscope.learning.training.hmrs_cohort import VIEWS, Frames
+from steatoscope.learning.training.processes import training_device
 
 Branch = Literal["AR", "HR", "both", "real"]
 Network = HmrsCNN | TwoBranchHmrsCNN
@@ -112,7 +113,7 @@ def network_for(branch: Branch, prefix: Path, seed: int, weights: str | None = N
     if branch != "both":
         one = HmrsCNN()
         start_weights(one, weights)
-        return one.to(device())
+        return one.to(training_device())
     network, single = TwoBranchHmrsCNN(), []
     for view in VIEWS:
         one = HmrsCNN()
@@ -120,7 +121,7 @@ def network_for(branch: Branch, prefix: Path, seed: int, weights: str | None = N
         one.load_state_dict(torch.load(stored, map_location="cpu", weights_only=True))
         single.append(one)
     network.import_branches(*single)
-    return network.to(device())
+    return network.to(training_device())
 
 
 def start_weights(network: HmrsCNN, weights: str | None) -> dict[str, Any]:
@@ -133,17 +134,6 @@ def start_weights(network: HmrsCNN, weights: str | None) -> dict[str, Any]:
 def weights_record(weights: str | None) -> dict[str, Any]:
     """What the networks start from, for the manifest; raises as :func:`network_for`."""
     return start_weights(HmrsCNN(), weights)
-
-
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def hardware() -> dict[str, Any]:
-    """What the networks run on."""
-    name = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
-    return {"device": name, "threads": torch.get_num_threads()}
 
 
 @contextmanager

@@ -1,10 +1,11 @@
-"""What recipe R4 learns from: simulated subjects, or patients of a folder laid out as Byra 2018; no torch here."""
+"""What recipe R4 learns from: simulated subjects, or the patients of a folder; no torch here."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,11 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steatoscope.core.errors import SteatoscopeError
+from steatoscope.imaging.io.simulated import files_are_simulated
 from steatoscope.learning.inference.us_graph_view import centred
+from steatoscope.learning.training.grading_data import MANIFEST
 from steatoscope.learning.training.hmrs_cohort import LIMITS, VIEWS, Frames, draw_subjects, render
 from steatoscope.learning.training.sets import TrainingSet
-from steatoscope.learning.training.sets_audit import check_labels, check_scale
+from steatoscope.learning.training.sets_audit import (
+    check_labels,
+    check_modality,
+    check_one_label,
+    check_scale,
+    check_sides,
+)
 from steatoscope.learning.training.sets_byra2018 import load_byra2018
+from steatoscope.learning.training.sets_manifest import load_manifest
 from steatoscope.learning.training.splits import binned
 
 REAL: Final = "real"
@@ -28,7 +38,8 @@ Told = Callable[[str], None]
 class HmrsStudy:
     """Frames by view with their subject's number, and by subject: name, fat percent on ``scale``, stratum.
 
-    ``records`` are the hashes of what is learnt from; ``source`` is the training set where the images are real.
+    ``records`` are the hashes of what is learnt from; ``source`` is the training set where the images are given, None
+    for the recipe's own simulated cohort of two views.
     """
 
     names: tuple[str, ...]
@@ -40,9 +51,14 @@ class HmrsStudy:
     source: TrainingSet | None = None
 
     @property
-    def simulated(self) -> bool:
-        """Whether the images were simulated."""
+    def cohort(self) -> bool:
+        """Whether the subjects are the recipe's own, with both views."""
         return self.source is None
+
+    @cached_property
+    def simulated(self) -> bool:
+        """Whether any image was simulated, by the recipe or before."""
+        return self.source is None or files_are_simulated([sample.path for sample in self.source.samples])
 
     @property
     def frame_count(self) -> int:
@@ -81,12 +97,17 @@ def _record(subject: str, view: str, pixels: NDArray[np.uint8]) -> dict[str, str
 def real_study(folder: Path, most_frames: int) -> HmrsStudy:
     """At most ``most_frames`` frames of every patient, evenly drawn, the central 360 x 360; strata are quartiles.
 
-    Raises what ``load_byra2018`` raises, E_LABEL for a frame without fat, E_LABELSCALE where scales are mixed,
-    E_SUBJECTS where patients are too few for nested folds.
+    The folder holds ``manifest.csv``, or is laid out as Byra 2018. Raises what the readers raise, E_LABEL for a frame
+    without fat and for a patient with several labels, E_MODALITY for another than ultrasound, E_LABELSCALE where scales
+    are mixed, E_SUBJECTS where patients are too few for nested folds.
     """
-    data = load_byra2018(folder)
+    own = folder / MANIFEST
+    data = load_manifest(own, label="fat_percent") if own.is_file() else load_byra2018(folder)
+    check_modality(data.samples, "us")
+    check_sides(data.samples)
     check_labels(data.samples, "fat_percent")
     scale = check_scale(data.samples)
+    check_one_label(data.samples)
     names = tuple(dict.fromkeys(data.subjects.tolist()))
     chosen = [_drawn(np.flatnonzero(data.subjects == name), most_frames) for name in names]
     kept = data.subset(np.concatenate(chosen))
@@ -110,11 +131,15 @@ def real_study(folder: Path, most_frames: int) -> HmrsStudy:
 
 
 def real_folder(data: Path) -> Path:
-    """The folder with ``labels.csv`` in or under ``data``; raises E_PATH where there is none."""
+    """The folder with ``manifest.csv``, or with ``labels.csv`` in or under it; raises E_PATH where there is none."""
+    if (data / MANIFEST).is_file():
+        return data
     for place in (".", "byra2018", "us/byra2018"):
         if (data / place / "labels.csv").is_file():
             return data / place
-    raise SteatoscopeError("E_PATH", path=str(data / "labels.csv"), cause="The folder holds no labels.csv.")
+    raise SteatoscopeError(
+        "E_PATH", path=str(data / "labels.csv"), cause="The folder holds no labels.csv and no manifest.csv."
+    )
 
 
 def _drawn(rows: NDArray[Any], most: int) -> NDArray[np.intp]:

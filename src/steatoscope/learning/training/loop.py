@@ -2,6 +2,7 @@
 
 Plain torch, not a framework: the loop is one page, a step's batch is a function of its number, so that a run killed at
 any moment goes on with the same batches, and nothing else needs to be stored than weights, optimiser and history.
+Several processes under torchrun divide each batch among them and end with the weights of one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
+
+from steatoscope.learning.training.curves import draw_curves
+from steatoscope.learning.training.parallel import shared_loss
+from steatoscope.learning.training.processes import from_first, training_device
 
 Batch = tuple[Tensor, ...]
 CHECKPOINT = "checkpoint.pt"
@@ -65,14 +70,20 @@ def fit(
     resume: bool = False,
     monitor: Callable[[nn.Module], Mapping[str, float]] | None = None,
     report: Callable[[int, int, float], None] | None = None,
+    by_rows: bool = False,
 ) -> History:
     """Train ``network`` in place with batches ``batch_of(step)`` and ``loss_of(network, *batch)``.
+
+    It is trained on the device that ``STEATOSCOPE_DEVICE`` names, else on the GPU where there is one, and comes back to
+    where it was; a ``monitor`` is given it there. ``by_rows`` says that the loss does not go through ``network(...)``.
 
     With ``out`` a checkpoint, ``history.json`` and ``curves.png`` are kept there, and ``resume`` goes on from the
     checkpoint. A ``monitor`` returns figures of which ``"score"`` (higher is better) chooses the weights that are kept.
     ``report`` hears (step, steps, loss). Raises FloatingPointError where the loss is not finite.
     """
     torch.manual_seed(schedule.seed)
+    home = next(network.parameters()).device
+    network.to(training_device())
     weights = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=schedule.peak_rate, weight_decay=schedule.weight_decay)
     rates = _rates(optimiser, schedule)
@@ -81,27 +92,45 @@ def fit(
         out.mkdir(parents=True, exist_ok=True)
         if resume and (out / CHECKPOINT).is_file():
             state.load(out / CHECKPOINT)
+    with shared_loss(network, loss_of, by_rows=by_rows) as loss:
+        _run(state, batch_of, loss, weights, schedule, out=out, monitor=monitor, report=report)
+    if state.best is not None:
+        network.load_state_dict(state.best)
+    network.to(home)
+    network.eval()
+    return state.history
+
+
+def _run(
+    state: _State,
+    batch_of: Callable[[int], Batch],
+    loss_of: Callable[..., Tensor],
+    weights: list[nn.Parameter],
+    schedule: Schedule,
+    *,
+    out: Path | None,
+    monitor: Callable[[nn.Module], Mapping[str, float]] | None,
+    report: Callable[[int, int, float], None] | None,
+) -> None:
+    """Take the steps that are left, and check and save between them."""
     began = time.perf_counter() - state.history.seconds
-    network.train()
+    state.network.train()
     for step in range(state.step, schedule.steps):
-        state.history.loss.append(_step(network, optimiser, rates, batch_of(step), loss_of, weights, schedule))
+        state.history.loss.append(_step(state, batch_of(step), loss_of, weights, schedule))
         state.step = step + 1
         state.history.seconds = time.perf_counter() - began
         if report is not None:
             report(step + 1, schedule.steps, state.history.loss[-1])
         if monitor is not None and schedule.check_every and (step + 1) % schedule.check_every == 0:
-            state.check({name: float(value) for name, value in monitor(network).items()})
-            if isinstance(rates, ReduceLROnPlateau):
-                rates.step(state.history.checks[-1].get("score", 0.0))
-            network.train()
+            # Processes must agree on what is kept and when to stop, to the last bit.
+            state.check(from_first({name: float(value) for name, value in monitor(state.network).items()}))
+            if isinstance(state.rates, ReduceLROnPlateau):
+                state.rates.step(state.history.checks[-1].get("score", 0.0))
+            state.network.train()
             if schedule.patience and state.stale >= schedule.patience:
                 break
         if out is not None and ((step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps):
             state.save(out)
-    if state.best is not None:
-        network.load_state_dict(state.best)
-    network.eval()
-    return state.history
 
 
 def _rates(optimiser: torch.optim.Optimizer, schedule: Schedule) -> LRScheduler:
@@ -117,27 +146,21 @@ def _unchanged(_step: int) -> float:
 
 
 def _step(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    rates: LRScheduler,
-    batch: Batch,
-    loss_of: Callable[..., Tensor],
-    weights: list[nn.Parameter],
-    schedule: Schedule,
+    state: _State, batch: Batch, loss_of: Callable[..., Tensor], weights: list[nn.Parameter], schedule: Schedule
 ) -> float:
     device = weights[0].device
     mixed = torch.autocast(device.type, torch.bfloat16) if schedule.bf16 else nullcontext()
     with mixed:
-        loss = loss_of(network, *(part.to(device) for part in batch))
+        loss = loss_of(*(part.to(device) for part in batch))
     value = float(loss.detach())
     if not torch.isfinite(loss.detach()):
         raise FloatingPointError(f"the loss is {value}: the rate is too high or values are not finite")
-    optimiser.zero_grad(set_to_none=True)
+    state.optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(weights, schedule.clip)
-    optimiser.step()
-    if not isinstance(rates, ReduceLROnPlateau):
-        rates.step()
+    state.optimiser.step()
+    if not isinstance(state.rates, ReduceLROnPlateau):
+        state.rates.step()
     return value
 
 
@@ -172,11 +195,13 @@ class _State:
             "best": self.best,
             "stale": self.stale,
             "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state() if self._on_gpu else None,
         }
         torch.save(document, out / f"{CHECKPOINT}.part")
         (out / f"{CHECKPOINT}.part").replace(out / CHECKPOINT)
         (out / "history.json").write_text(json.dumps(asdict(self.history)), encoding="utf-8")
-        draw_curves(self.history, out / "curves.png")
+        scored = [(check["step"], check["score"]) for check in self.history.checks if "score" in check]
+        draw_curves(self.history.loss, scored, out / "curves.png")
 
     def load(self, path: Path) -> None:
         """Go on from a checkpoint that this module wrote."""
@@ -187,21 +212,9 @@ class _State:
         self.history = History(**document["history"])
         self.step, self.best, self.stale = document["step"], document["best"], document["stale"]
         torch.set_rng_state(document["random"])
+        if self._on_gpu and document.get("random_gpu") is not None:
+            torch.cuda.set_rng_state(document["random_gpu"])
 
-
-def draw_curves(history: History, path: Path) -> None:
-    """Loss (running mean of 20 steps) and the monitor's score against the step, as a PNG."""
-    import numpy as np
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.0, 3.0), layout="constrained")
-    axes = figure.subplots()
-    loss = np.asarray(history.loss)
-    width = min(20, loss.size)
-    axes.plot(np.arange(width, loss.size + 1), np.convolve(loss, np.full(width, 1.0 / width), "valid"), label="loss")
-    scored = [(c["step"], c["score"]) for c in history.checks if "score" in c]
-    if scored:
-        axes.plot(*zip(*scored, strict=True), marker="o", label="score")
-    axes.set_xlabel("step")
-    axes.legend()
-    figure.savefig(path, dpi=100)
+    @property
+    def _on_gpu(self) -> bool:
+        return next(self.network.parameters()).device.type == "cuda"

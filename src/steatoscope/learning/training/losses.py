@@ -32,7 +32,7 @@ def soft_iou(probability: Tensor, target: Tensor, *, smooth: float = 20.0) -> Te
 
 def weighted_nll(logits: Tensor, labels: Tensor, class_weights: Tensor, *, smoothing: float = 0.0) -> Tensor:
     """Class-weighted negative log-likelihood with label smoothing (Szegedy et al. 2016); labels (n,) are indices."""
-    return F.cross_entropy(logits, labels, weight=class_weights, label_smoothing=smoothing)
+    return F.cross_entropy(logits, labels, weight=class_weights.to(logits.device), label_smoothing=smoothing)
 
 
 def class_and_value(

@@ -1,14 +1,13 @@
-"""Recipe R1's chain on B-mode frames with frozen parts: the U-Net's liver, proposals on it, features of the R-CNN.
+"""Recipe R1's chain over patients, frame by frame and kept on disk; what reads pixels has seen none of them.
 
-The U-Net is the one whose decoder feeds the R-CNN of the detector: one model, trained on ``aul``, which has seen none
-of the patients that are graded. ``us-segmenter`` is not used, since it was trained on boxes of ``byra2018`` frames.
+``us-segmenter`` is not used, since it was trained on boxes of ``byra2018`` frames.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
@@ -19,31 +18,51 @@ from steatoscope.core.image import Clip, Mask
 from steatoscope.imaging.preprocess.us_clean import tissue_mask
 from steatoscope.imaging.preprocess.us_sector import find_sector
 from steatoscope.learning.inference.detector import Detector
-from steatoscope.learning.inference.detector_scores import box_means
-from steatoscope.learning.inference.prepare import network_input, prepare_us
+from steatoscope.learning.inference.r1_chain import Values, mean_features, mean_of_frames, read_frame
 from steatoscope.learning.model_folder import ModelFolder
-from steatoscope.learning.training.features_cache import Arrays, FeatureCache
+from steatoscope.learning.training.features_cache import Arrays, FeatureCache, key_of
 from steatoscope.learning.training.sets import Sample
 
-VERSION: Final = "r1-regions-1"
+VERSION: Final = "r1-regions-2"
 MODEL: Final = "us-localiser"
-ON_LIVER: Final = 0.5
-MOST: Final = 20
-Values = NDArray[np.float64]
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
-class FrameRegions:
-    """What the chain gives of one frame, in the frame's own pixels.
+class SectorFrames:
+    """Frames (n, rows, columns) of one patient and view, with their samples and the sector without burned-in marks."""
 
-    ``features`` (k,) is the mean over the proposals on the liver, NaN where there is none; ``liver`` the U-Net's mask.
+    samples: tuple[Sample, ...]
+    frames: NDArray[np.uint8]
+    tissue: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class PatientRegions:
+    """The chain over a patient's frames: features (n, k) of the regions of each.
+
+    ``liver_box`` and ``kidney_box`` are the shares of hand-placed boxes that the liver's mask covers, means over frames
+    (NaN: none).
     """
 
-    features: Values
-    proposals: int
-    liver: Mask
+    frames: tuple[NDArray[np.float32], ...]
+    proposals: float
+    liver_box: float
+    kidney_box: float
     cpu_ms: float
+
+    @property
+    def features(self) -> Values:
+        """Mean features (k,) of the frames with regions, NaN without any."""
+        return mean_of_frames(np.stack([mean_features(one) for one in self.frames]))
+
+    @property
+    def regions(self) -> NDArray[np.float32]:
+        """Features (n, k) of the regions of all frames."""
+        return np.concatenate(self.frames)
+
+    def within(self, low: Values, high: Values) -> Values:
+        """As ``features``, each region's cut to ``low`` and ``high`` (k,) first."""
+        return mean_of_frames(np.stack([mean_features(np.clip(one, low, high)) for one in self.frames]))
 
 
 def check_unseen(model: ModelFolder, samples: Sequence[Sample]) -> None:
@@ -55,69 +74,67 @@ def check_unseen(model: ModelFolder, samples: Sequence[Sample]) -> None:
             raise SteatoscopeError("E_LEAK", path=str(sample.path), cause=cause)
 
 
-def read_frame(detector: Detector, frame: NDArray[np.uint8], tissue: Mask) -> FrameRegions:
-    """The liver, and the features of the up to twenty surest proposals that lie on it by half or more."""
-    began = time.process_time()
-    prepared = prepare_us(frame, tissue)
-    found = detector.candidates(network_input(prepared, "us"))
-    organ = 0 if detector.settings.organ is None else detector.settings.organ
-    liver = found.segments[organ] > ON_LIVER
-    on = np.flatnonzero(box_means(liver.astype(np.float32), found.boxes) >= ON_LIVER)
-    kept = on[np.argsort(-found.scores[on], kind="stable")][:MOST]
-    width = found.features.shape[1]
-    features = found.features[kept].mean(axis=0) if len(kept) else np.full(width, np.nan)
-    mask = prepared.placement.from_canvas(liver[None].astype(np.float32))[0] > ON_LIVER
-    spent = 1000.0 * (time.process_time() - began)
-    return FrameRegions(np.asarray(features, dtype=np.float64), len(kept), np.asarray(mask), spent)
-
-
-@dataclass(frozen=True, eq=False)
-class PatientRegions:
-    """The chain over a patient's frames: mean features (k,), and how the liver lies to hand-placed boxes (NaN: none).
-
-    ``liver_box`` and ``kidney_box`` are the shares of those boxes that the liver's mask covers, means over frames.
-    """
-
-    features: Values
-    proposals: float
-    liver_box: float
-    kidney_box: float
-    cpu_ms: float
+def sector_frames(samples: Sequence[Sample]) -> Iterator[SectorFrames]:
+    """A patient's frames by view; raises E_SIZE where those of a view differ in size, E_NOLIVER without a sector."""
+    for _, group in groupby(sorted(samples, key=_view), key=_view):
+        own = tuple(group)
+        images = [np.asarray(sample.image(), dtype=np.uint8) for sample in own]
+        if len({image.shape for image in images}) > 1:
+            raise SteatoscopeError("E_SIZE", path=str(own[0].path), cause="The frames of one view differ in size.")
+        frames = np.stack(images)
+        sector = find_sector(Clip(frames))
+        if sector is None:
+            cause = "No scan sector was found in the frames."
+            raise SteatoscopeError("E_NOLIVER", path=str(own[0].path), cause=cause)
+        yield SectorFrames(own, frames, tissue_mask(frames, sector))
 
 
 def patient_regions(
-    detector: Detector, model: ModelFolder, samples: Sequence[Sample], cache: FeatureCache, *, fresh: bool
+    detector: Detector, samples: Sequence[Sample], cache: FeatureCache, *, fresh: bool
 ) -> PatientRegions:
     """All given frames of one patient; frames read before come from the cache unless ``fresh``.
 
-    Raises E_NOLIVER where no scan sector is found.
+    Raises as :func:`sector_frames`.
     """
-    rows = [None if fresh else cache.get(sample.sha256) for sample in samples]
-    if any(row is None for row in rows):
-        rows = list(_computed(detector, samples))
-        for sample, row in zip(samples, rows, strict=True):
-            if row is not None:
-                cache.put(sample.sha256, row)
-    stacked = {key: np.stack([row[key] for row in rows if row is not None]) for key in ("features", "facts")}
-    with_any = np.isfinite(stacked["features"]).all(axis=1)
-    features = stacked["features"][with_any].mean(axis=0) if with_any.any() else stacked["features"][0]
-    facts = [_mean(column) for column in stacked["facts"].T]
-    return PatientRegions(features, facts[0], facts[1], facts[2], float(np.median(stacked["facts"][:, 3])))
+    keys = _keys(samples)
+    rows = [None if fresh else cache.get(key) for key in keys]
+    known = [row for row in rows if row is not None]
+    if len(known) < len(keys):
+        known = _computed(detector, samples)
+        for key, row in zip(keys, known, strict=True):
+            cache.put(key, row)
+    facts = np.stack([row["facts"] for row in known])
+    liver, kidney = (_mean(facts[:, column]) for column in (1, 2))
+    return PatientRegions(
+        frames=tuple(row["regions"] for row in known),
+        proposals=_mean(facts[:, 0]),
+        liver_box=liver,
+        kidney_box=kidney,
+        cpu_ms=float(np.median(facts[:, 3])),
+    )
 
 
 def _computed(detector: Detector, samples: Sequence[Sample]) -> list[Arrays]:
-    frames = np.stack([np.asarray(sample.image(), dtype=np.uint8) for sample in samples])
-    sector = find_sector(Clip(frames))
-    if sector is None:
-        raise SteatoscopeError("E_NOLIVER", path=str(samples[0].path), cause="No scan sector was found in the frames.")
-    tissue = tissue_mask(frames, sector)
-    found = []
-    for sample, frame in zip(samples, frames, strict=True):
-        one = read_frame(detector, frame, tissue)
-        shares = [_covered(one.liver, sample.boxes.get(organ)) for organ in ("liver", "kidney")]
-        facts = np.array([float(one.proposals), *shares, one.cpu_ms])
-        found.append({"features": one.features, "facts": facts})
-    return found
+    """What the chain gives of each frame, in the order of the samples."""
+    found: dict[Sample, Arrays] = {}
+    for group in sector_frames(samples):
+        for sample, frame in zip(group.samples, group.frames, strict=True):
+            one = read_frame(detector, frame, group.tissue)
+            mask = one.liver_mask
+            shares = [_covered(mask, sample.boxes.get(organ)) for organ in ("liver", "kidney")]
+            facts = np.array([float(len(one.regions)), *shares, one.cpu_ms])
+            found[sample] = {"regions": one.regions, "facts": facts}
+    return [found[sample] for sample in samples]
+
+
+def _view(sample: Sample) -> str:
+    return (sample.view or "").casefold()
+
+
+def _keys(samples: Sequence[Sample]) -> list[str]:
+    """Each frame by its content and by all frames of its patient: the sector is found in those together."""
+    everything = key_of(f"{sample.view} {sample.sha256}" for sample in samples)
+    return [f"{everything} {sample.view} {sample.sha256}" for sample in samples]
 
 
 def _covered(mask: Mask, box: Any) -> float:

@@ -48,7 +48,7 @@ def simulated_ct(real: TrainingSet | None, *, phantoms: int, each: int, side: in
         simulated=True,
         labels=np.tile(np.arange(classes), len(slices)).astype(np.intp),
         groups=np.repeat([one.volume for one in slices], classes).astype(np.str_),
-        strata=np.full(classes * len(slices), "all", dtype=np.str_),
+        strata=np.full(classes * len(slices), "all"),
         keys=tuple(
             key_of([hashes.get(one.name, one.name), str(place), str(label), str(side), str(seed)])
             for place, one in enumerate(slices)

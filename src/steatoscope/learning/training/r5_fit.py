@@ -159,7 +159,7 @@ def _loss(weights: Tensor) -> Callable[..., Tensor]:
     def loss(heads: nn.Module, maps: Tensor, labels: Tensor, masks: Tensor) -> Tensor:
         logits, coarse = heads(maps)
         wanted = F.one_hot(labels, len(CLASSES)).float()
-        finding = F.binary_cross_entropy_with_logits(logits, wanted, weight=weights[labels][:, None])
+        finding = F.binary_cross_entropy_with_logits(logits, wanted, weight=weights.to(labels.device)[labels][:, None])
         size = (int(masks.shape[2]), int(masks.shape[3]))
         fine = F.interpolate(coarse, size=size, mode="bilinear", align_corners=False)
         return finding + MASK_SHARE * bce_dice(fine, masks)

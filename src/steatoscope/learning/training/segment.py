@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from steatoscope.learning.inference.prepare import CANVAS, Kind
 from steatoscope.learning.models.lite_unet import LiteUNet
 from steatoscope.learning.training.export import export_onnx
+from steatoscope.learning.training.grading_data import MANIFEST
 from steatoscope.learning.training.loop import Schedule, fit
 from steatoscope.learning.training.losses import bce_dice
 from steatoscope.learning.training.pack import write_model
@@ -37,14 +38,18 @@ def train_segmenter(
     pictures: Sequence[CanvasPicture],
     *,
     kind: Kind,
+    classes: Sequence[str] | None = None,
     steps: int | None = None,
     seed: int = 0,
     out: Path | None = None,
     resume: bool = False,
     report: Report | None = None,
 ) -> LiteUNet:
-    """A network trained on canvas pictures (``steps`` batches of 8); a checkpoint is kept in ``out``."""
-    network = LiteUNet(len(CLASSES[kind]))
+    """A network trained on canvas pictures (``steps`` batches of 8); a checkpoint is kept in ``out``.
+
+    ``classes`` are those that the pictures' masks hold, by default the modality's own.
+    """
+    network = LiteUNet(len(classes or CLASSES[kind]))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = Schedule(steps or STEPS[kind], PEAK_RATE, weight_decay=WEIGHT_DECAY, seed=seed)
     fit(
@@ -77,11 +82,22 @@ def export_segmenter(network: nn.Module, kind: Kind, path: Path) -> float:
 
 
 def pack_segmenter(
-    network: nn.Module, kind: Kind, out: Path, *, rows: Sequence[Mapping[str, str]], text: str, seed: int
+    network: nn.Module,
+    kind: Kind,
+    out: Path,
+    *,
+    rows: Sequence[Mapping[str, str]],
+    text: str,
+    seed: int,
+    classes: Sequence[str] | None = None,
+    licence: str | None = None,
+    task: str | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> float:
     """Export a trained network and write its model folder; returns the parity with torch.
 
-    ``rows`` are the training files (path, sha256, subject).
+    ``rows`` are the training files (path, sha256, subject); ``classes``, ``licence`` and ``task`` are by
+    default the modality's own, ``more`` joins the training record.
     """
     parity = export_segmenter(network, kind, out / "model.onnx")
     write_model(
@@ -89,28 +105,28 @@ def pack_segmenter(
         name=f"{kind}-segmenter",
         version=VERSION,
         modality=kind.upper(),
-        task=TASKS[kind],
+        task=task or TASKS[kind],
         files={"model.onnx": out / "model.onnx"},
-        settings={"kind": kind, "classes": list(CLASSES[kind]), "mirrored": kind != "ct"},
+        settings={"kind": kind, "classes": list(classes or CLASSES[kind]), "mirrored": kind != "ct"},
         card=text,
-        training={"recipe": f"{kind}-segmenter", "seed": seed, "data": list(rows)},
-        licence="CC BY-SA 4.0" if kind != "us" else "CC BY 4.0",
+        training={"recipe": f"{kind}-segmenter", "seed": seed, "data": list(rows), **(more or {})},
+        licence=licence or ("CC BY-SA 4.0" if kind != "us" else "CC BY 4.0"),
     )
     return parity
 
 
 def train_us_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
-    """Train and pack ``us-segmenter`` on a folder's liver, mass and kidney annotations."""
+    """Train and pack ``us-segmenter`` on a folder's liver, mass and kidney annotations, or a manifest's liver masks."""
     return _recipe(data, out, "us", seed=seed, steps=steps, resume=resume)
 
 
 def train_ct_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
-    """Train and pack ``ct-segmenter`` on 8-bit slices of HU clipped to 0-255 with liver masks."""
+    """Train and pack ``ct-segmenter`` on 8-bit slices of HU clipped to 0-255 with liver masks (folder or manifest)."""
     return _recipe(data, out, "ct", seed=seed, steps=steps, resume=resume)
 
 
 def train_mr_segmenter(data: Path, out: Path, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
-    """Train and pack ``mr-segmenter`` on magnitude slices with liver masks."""
+    """Train and pack ``mr-segmenter`` on magnitude slices with liver masks (folder or manifest)."""
     return _recipe(data, out, "mr", seed=seed, steps=steps, resume=resume)
 
 
@@ -122,6 +138,10 @@ def pictures_of(found: TrainingSet, data: Path) -> list[CanvasPicture]:
 
 
 def _recipe(data: Path, out: Path, kind: Kind, *, seed: int, steps: int | None, resume: bool) -> dict[str, Any]:
+    if (data / MANIFEST).is_file():
+        from steatoscope.learning.training.segment_own_fit import train_own_segmenter
+
+        return train_own_segmenter(data, out, kind, seed=seed, steps=steps, resume=resume)
     found, count = segmentation_set(data, kind), steps or STEPS[kind]
     pictures = pictures_of(found, data)
     network = train_segmenter(pictures, kind=kind, steps=count, seed=seed, out=out / "run", resume=resume)

@@ -43,7 +43,8 @@ class Figure:
 
 @dataclass(frozen=True, eq=False)
 class CardFacts:
-    """What a card says beside the fixed texts; ``command`` repeats the figures."""
+    """What a card says beside the fixed texts; ``command`` repeats the figures; ``limits``
+    stands in for the fixed limits, which are of the shipped networks' data."""
 
     data: str
     citation: str
@@ -55,6 +56,7 @@ class CardFacts:
     figures: Sequence[Figure] = ()
     command: str = ""
     worst: str = ""
+    limits: str = ""
 
 
 def card(kind: Kind, version: str, task: str, facts: CardFacts) -> str:
@@ -74,7 +76,7 @@ def card(kind: Kind, version: str, task: str, facts: CardFacts) -> str:
         f"- Training: {facts.steps} batches of 8, BCE plus soft Dice, AdamW with one cycle, augmentation of "
         f"`learning/training/augment.py`; `steatoscope train {kind}-segmenter`. Hashes of all training files are in "
         "`training.json`.",
-        f"- Limits: {LIMITS[kind]}",
+        f"- Limits: {facts.limits or LIMITS[kind]}",
         "",
         *_table(facts),
     ]

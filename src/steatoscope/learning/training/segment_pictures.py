@@ -39,8 +39,8 @@ def ct_picture(name: str, grey: NDArray[np.uint8], liver: Mask) -> CanvasPicture
     return CanvasPicture(name, hu, mask[None], np.full_like(mask, 255)[None], np.stack([outside, unknown]))
 
 
-def mr_picture(name: str, signal: NDArray[np.uint8], liver: Mask) -> CanvasPicture:
-    """An MR magnitude slice (rows, columns)."""
+def mr_picture(name: str, signal: NDArray[np.number], liver: Mask) -> CanvasPicture:
+    """An MR magnitude slice (rows, columns) in any unit."""
     prepared = prepare_mr(signal)
     mask = _uint8(prepared.placement.to_canvas(liver.astype(np.float32)) * 255.0)
     return CanvasPicture(name, _uint8(prepared.grey), mask[None], np.full_like(mask, 255)[None], _inside(prepared))
@@ -65,6 +65,15 @@ def us_polygons(
     known[1] = 255
     known[2] = np.where(np.maximum(masks[0], masks[1]) > 127, 255, 0)
     return CanvasPicture(name, _uint8(prepared.grey), masks, known, _inside(prepared))
+
+
+def us_outlined(name: str, frame: NDArray[np.uint8], liver: Mask) -> CanvasPicture | None:
+    """A frame with a mask of the liver (rows, columns) as its only class, known everywhere; None without a sector."""
+    prepared = us_prepared(frame)
+    if prepared is None:
+        return None
+    mask = _uint8(prepared.placement.to_canvas(liver.astype(np.float32)) * 255.0)[None]
+    return CanvasPicture(name, _uint8(prepared.grey), mask, np.full_like(mask, 255), _inside(prepared))
 
 
 def us_boxes(

@@ -1,4 +1,4 @@
-"""Where segmentation networks get their pictures: known data folders, or a user's own manifest."""
+"""Where segmentation networks get their pictures: known data folders (own manifests: :mod:`.segment_own`)."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def canvas_picture(sample: Sample) -> CanvasPicture | None:
         return us_polygons(name, grey, {key: points.tolist() for key, points in sample.polygons.items()})
     mask = sample.mask("liver")
     if sample.modality == "mr":
-        return _lighter_where_empty(mr_picture(name, grey, mask))
+        return lighter_where_empty(mr_picture(name, grey, mask))
     stem = sample.path.name
     picture = ct_picture(name, turned(grey, stem), turned(mask, stem))
-    return _lighter_where_empty(picture)
+    return lighter_where_empty(picture)
 
 
 def box_pictures(data: Path) -> list[CanvasPicture]:
@@ -91,7 +91,7 @@ def _first(data: Path, parts: Sequence[str], mark: str) -> Path:
     raise SteatoscopeError("E_PATH", path=str(data / mark), cause=f"The folder holds no {mark}.")
 
 
-def _lighter_where_empty(picture: CanvasPicture) -> CanvasPicture:
+def lighter_where_empty(picture: CanvasPicture) -> CanvasPicture:
     """Slices without liver are drawn less often: they teach little after the first."""
     full = int((picture.masks[0] > 127).sum()) > EMPTY_PIXELS
     return picture if full else replace(picture, sampling=EMPTY_SAMPLING)

@@ -12,12 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.core.errors import SteatoscopeError
+from steatoscope.core.errors import SteatoscopeError, warning
+from steatoscope.imaging.io.frames import MIN_SIDE_SLICE, MIN_SIDE_US
 from steatoscope.learning.training.sets import Sample, TrainingSet, other_size
+from steatoscope.science.clinical.grades import LABELS, grade_for, profile_for_scale
 
 Label = Literal["finding", "grade", "fat_percent"]
 _MIN_SUBJECTS = 2
 _LISTED = 8
+_FAR_GRADES = 2
 _TINY = 100
 _RAGGED = 0.05
 
@@ -46,7 +49,7 @@ def audit(
     copies = check_images(read.samples)
     for name in masks:
         check_masks(read.samples, name, empty=empty_masks)
-    return read.with_warnings(copies)
+    return read.with_warnings([*label_doubts(read.samples), *copies])
 
 
 def check_labels(samples: Sequence[Sample], label: Label, classes: Sequence[str] = ()) -> None:
@@ -90,6 +93,31 @@ def check_scale(samples: Sequence[Sample]) -> str:
     if not first:
         raise _fault("E_LABEL", samples[0], "No sample has a fat percentage.")
     return next(iter(first))
+
+
+def check_one_label(samples: Sequence[Sample]) -> None:
+    """Every subject with one grade and one fat percentage in all images; else E_LABEL."""
+    first: dict[str, Sample] = {}
+    for sample in samples:
+        own = first.setdefault(sample.subject, sample).labels
+        if (own.grade, own.fat_percent) != (sample.labels.grade, sample.labels.fat_percent):
+            raise _fault("E_LABEL", sample, f"Subject {sample.subject} carries several labels; keep one examination.")
+
+
+def check_modality(samples: Sequence[Sample], modality: str) -> None:
+    """Every sample of ``modality`` (us, ct, mr); else E_MODALITY."""
+    for sample in samples:
+        if sample.modality != modality:
+            raise _fault("E_MODALITY", sample, f"The table says {sample.modality}; the recipe reads {modality}.")
+
+
+def check_sides(samples: Sequence[Sample]) -> None:
+    """Every image with the sides that an analysis asks for, ultrasound 128 pixels, CT and MR 32; else E_SIZE."""
+    for sample in samples:
+        rows, columns = sample.shape
+        least = MIN_SIDE_US if sample.modality == "us" else MIN_SIDE_SLICE
+        if min(rows, columns) < least:
+            raise _fault("E_SIZE", sample, f"It has {columns} x {rows} pixels; at least {least} a side are needed.")
 
 
 def check_views(samples: Sequence[Sample], views: Sequence[str]) -> None:
@@ -154,6 +182,24 @@ def mask_doubts(samples: Iterable[Sample], name: str = "liver") -> list[str]:
             ragged.append(sample.path.name)
     found = (("striped or speckled", ragged), (f"smaller than {_TINY} pixels", tiny))
     return [f"{len(names)} masks are {what}: {listed(names)}." for what, names in found if names]
+
+
+def label_doubts(samples: Iterable[Sample]) -> list[str]:
+    """A warning on subjects whose grade and fat percentage contradict each other, with their names; none raises.
+
+    On the histology scale the limits are the grades' own definition, so any difference counts. Elsewhere a grade may
+    come from biopsy or other limits, so only a difference of two grades or more does.
+    """
+    found: dict[str, str] = {}
+    for sample in samples:
+        fat, grade, scale = sample.labels.fat_percent, sample.labels.grade, sample.labels.scale
+        if fat is None or scale is None or grade not in LABELS:
+            continue
+        derived, index = grade_for(fat, profile_for_scale(scale))
+        least = 1 if scale == "histology" else _FAR_GRADES
+        if abs(index - list(LABELS).index(grade)) >= least:
+            found.setdefault(sample.subject, f"{sample.subject} ({grade}, but {fat:g} % on {scale} is {derived})")
+    return [f"{warning('W_LABEL').message} {listed(list(found.values()))}."] if found else []
 
 
 def listed(names: Sequence[str]) -> str:

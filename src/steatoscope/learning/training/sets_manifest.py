@@ -10,6 +10,7 @@ from typing import Final
 
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.names import natural_key
+from steatoscope.imaging.io.raster import probe
 from steatoscope.learning.training.sets import MASK_THRESHOLD, Labels, Sample, TrainingSet
 from steatoscope.learning.training.sets_audit import Label, audit, listed
 from steatoscope.pipeline.manifest import ManifestRow, read_manifest
@@ -40,15 +41,25 @@ def load_manifest(
     default the four grades for ``grade``), ``fat_percent`` from ``label_fat_percent`` with one ``label_scale``.
     ``views`` are needed of every subject, ``masks`` of every image (PNG: all non-zero, JPEG: above 127). Licence and
     citation are the user's own. Raises E_PATH, E_EMPTY, E_FORMAT, E_ANNOTATION for a missing column, subject or mask,
-    and the codes of :func:`~.sets_audit.audit`.
+    E_SIZE for a mask of another size where ``masks`` are needed, and the codes of :func:`~.sets_audit.audit`.
     """
     if not table.is_file():
         raise SteatoscopeError("E_PATH", path=str(table), cause="The manifest was not found.")
     rows = read_manifest(table)
-    _require_columns(table, ["subject", *([_COLUMN[label]] if label else []), *(["view"] if views else [])])
+    _require_columns(
+        table,
+        [
+            "subject",
+            *([_COLUMN[label]] if label else []),
+            *(["view"] if views else []),
+            *(["mask_path"] if masks else []),
+        ],
+    )
     samples = tuple(sample for row in rows for sample in _samples(row, table))
     known = classes or (LABELS if label == "grade" else ())
     read = TrainingSet(name, table.parent, samples, "", "", tuple(_changing(samples)))
+    if masks:
+        _check_sizes(samples)
     drawn = any(sample.masks for sample in samples)
     needed = ("liver",) if masks or (drawn and all(sample.masks for sample in samples)) else ()
     return audit(read, label=label, classes=known, views=views, masks=needed, empty_masks=empty_masks)
@@ -106,6 +117,23 @@ def _mask(row: ManifestRow, path: Path, image: Path) -> Path | None:
     if not place.is_file():
         raise SteatoscopeError("E_ANNOTATION", path=str(place), cause="The mask was not found.")
     return place
+
+
+def _check_sizes(samples: Iterable[Sample]) -> None:
+    """Every image with a mask of its size, by the files' headers; E_ANNOTATION, E_SIZE."""
+    for sample in samples:
+        if "liver" not in sample.masks:
+            cause = "The manifest names no mask for the image."
+            raise SteatoscopeError("E_ANNOTATION", path=str(sample.path), cause=cause)
+        page, (rows, columns) = probe(sample.masks["liver"])[0], sample.shape
+        if (page.height, page.width) != (rows, columns):
+            raise SteatoscopeError(
+                "E_SIZE",
+                path=str(sample.masks["liver"]),
+                message="A mask differs in size from its image.",
+                cause=f"The mask has {page.width} x {page.height} pixels, its image {columns} x {rows}.",
+                remedy="Draw the mask on the image itself, in its full resolution.",
+            )
 
 
 def _changing(samples: Sequence[Sample]) -> list[str]:

@@ -68,6 +68,7 @@ def ct_baseline(liver_hu: float, fat_percent: float | None = None) -> BaselinePa
     below it brings the caution that CT cannot exclude mild steatosis.
     """
     z = ct_z(liver_hu)
+    direction = " The percentile rises with fat; z is of the attenuation in HU and falls with fat."
     percentile = 100.0 * NormalDist().cdf(-z)
     text = (
         f"A liver attenuation of {liver_hu:.0f} HU is lower than in {_of_100(percentile)} people of the "
@@ -83,7 +84,7 @@ def ct_baseline(liver_hu: float, fat_percent: float | None = None) -> BaselinePa
         percentile=round(percentile, PERCENTILE_DECIMALS),
         z=round(z, Z_DECIMALS),
         healthy_upper_limit=HEALTHY_UPPER_LIMIT_PERCENT,
-        text=text,
+        text=text + direction,
     )
 
 

@@ -12,42 +12,35 @@ from typing import Any, Final
 
 from steatoscope.core.measurement import Interval
 from steatoscope.core.report import ChangePart
+from steatoscope.science.clinical.repeatability import RC_PER_SD, Repeatability, interval_sd, repeatability_of
 
-RC_PER_SD: Final = 1.96 * math.sqrt(2.0)
-MR_SAME_SCANNER_POINTS: Final = 1.8
-MR_OTHER_SCANNER_POINTS: Final = 4.2
-CT_POINTS: Final = 4.0
-MRS_RELATIVE_SD: Final = 0.085
 RESPONSE_PERCENT: Final = -30.0
 SMALLEST_BASELINE_PERCENT: Final = 5.0
+DELTA_DIGITS: Final = 4
+NOT_KNOWN: Final = "not assessable: the repeatability of this method is not known"
+UNCERTAIN: Final = "not certain: more than images of one session differ, less than the model's error"
+RISING, FALLING, NO_TREND = "rising", "falling", "no measurable trend"
 
 
-def repeatability_points(
-    scale: str, value_percent: float, *, same_scanner: bool = True, validation_sd: float | None = None
-) -> float | None:
-    """Repeatability coefficient in points of fat for a scale; None where the method has none.
+def verdict(
+    delta_points: float,
+    repeatability: float | None,
+    relative_percent: float | None,
+    *,
+    certain: float | None = None,
+    lower_bound: bool = False,
+) -> str:
+    """The change in words: no measurable change, improved or worsened, and a relative decline of 30 % or more.
 
-    MR PDFF: 1.8 on one scanner (Tyagi, Abdom Imaging 2015), 4.2 across field strengths (Athithan, PLoS One 2021).
-    CT on one scanner at one kVp: 4. MRS: coefficient of variation 8.5 % (Szczepaniak, 2005). Any other scale takes the
-    test-retest SD of the model's own validation, where there is one.
+    Where the repeatability is a ``lower_bound``, a change is called so only above ``certain`` points; what lies between
+    is not certain.
     """
-    if validation_sd is not None:
-        return RC_PER_SD * validation_sd
-    if scale == "pdff":
-        return MR_SAME_SCANNER_POINTS if same_scanner else MR_OTHER_SCANNER_POINTS
-    if scale == "ct_pdff_equiv":
-        return CT_POINTS if same_scanner else None
-    if scale == "mrs_pdff":
-        return RC_PER_SD * MRS_RELATIVE_SD * max(value_percent, 0.0)
-    return None
-
-
-def verdict(delta_points: float, repeatability: float | None, relative_percent: float | None) -> str:
-    """The change in words: no measurable change, improved or worsened, and a relative decline of 30 % or more."""
     if repeatability is None:
-        return "not assessable: the repeatability of this method is not known"
+        return NOT_KNOWN
     if abs(delta_points) <= repeatability:
         return "no measurable change"
+    if lower_bound and (certain is None or abs(delta_points) <= certain):
+        return UNCERTAIN
     if delta_points > 0.0:
         return "worsened"
     responded = relative_percent is not None and relative_percent <= RESPONSE_PERCENT
@@ -55,20 +48,32 @@ def verdict(delta_points: float, repeatability: float | None, relative_percent: 
 
 
 def compare(
-    value_percent: float, earlier_percent: float, repeatability: float | None, *, previous: str = "earlier report"
+    value_percent: float,
+    earlier_percent: float,
+    repeatability: Repeatability | float | None,
+    *,
+    previous: str = "earlier report",
+    certain: float | None = None,
 ) -> ChangePart:
     """Change between two values in percent of fat on the same scale by the same method.
 
     The relative change is given only from a baseline of 5 % or more (below it, it is unstable).
     """
-    delta = value_percent - earlier_percent
-    relative = 100.0 * delta / earlier_percent if earlier_percent >= SMALLEST_BASELINE_PERCENT else None
+    known = Repeatability(repeatability, "") if isinstance(repeatability, float | int) else repeatability
+    bounded = known is not None and known.lower_bound
+    limit = max(certain, known.points) if bounded and known is not None and certain is not None else None
+    delta = round(value_percent - earlier_percent, DELTA_DIGITS)
+    share = 100.0 * delta / earlier_percent if earlier_percent >= SMALLEST_BASELINE_PERCENT else None
+    relative = None if share is None else round(share, DELTA_DIGITS)
+    points = None if known is None else known.points
     return ChangePart(
         previous=previous,
         delta_points=delta,
         relative_percent=relative,
-        repeatability_points=repeatability,
-        verdict=verdict(delta, repeatability, relative),
+        repeatability_points=points,
+        verdict=verdict(delta, points, relative, certain=limit, lower_bound=bounded),
+        certain_points=limit,
+        basis=known.basis or None if known is not None else None,
     )
 
 
@@ -79,30 +84,46 @@ def change_from_reports(
     previous: Sequence[Mapping[str, Any]],
     *,
     same_scanner: bool = True,
-    validation_sd: float | None = None,
+    own: Repeatability | None = None,
+    sd: float | None = None,
 ) -> ChangePart | None:
     """Change against the latest comparable report document; None where no earlier report is given.
 
-    Reports count as later by their ``provenance.created``, then by order. Where none is comparable (no value, another
-    scale, another method), the latest is named with the reason and without a difference.
+    Reports count as later by ``acquired`` where they have it, else by ``provenance.created``, then by order. Where none
+    is comparable (no value, another scale, another method), the latest is named with the reason and without a
+    difference. ``own`` is the model's repeatability and ``sd`` the SD of this value's error; with that of the earlier
+    value it limits what is called certain where ``own`` is a lower bound.
     """
     if not previous:
         return None
-    ordered = sorted(previous, key=_created)
-    for report in reversed(ordered):
-        if _obstacle(report, scale, method) is None:
-            earlier = float(report["fat"]["value_percent"])
-            limit = repeatability_points(
-                scale, (value_percent + earlier) / 2.0, same_scanner=same_scanner, validation_sd=validation_sd
-            )
-            return compare(value_percent, earlier, limit, previous=_name(report))
-    return ChangePart(
-        previous=_name(ordered[-1]),
-        delta_points=None,
-        relative_percent=None,
-        repeatability_points=None,
-        verdict=f"not comparable: {_obstacle(ordered[-1], scale, method)}",
-    )
+    report = latest_comparable(previous, scale, method)
+    if report is None:
+        newest = max(previous, key=created)
+        return ChangePart(
+            previous=_name(newest),
+            delta_points=None,
+            relative_percent=None,
+            repeatability_points=None,
+            verdict=f"not comparable: {_obstacle(newest, scale, method)}",
+        )
+    earlier = float(report["fat"]["value_percent"])
+    known = repeatability_of(scale, (value_percent + earlier) / 2.0, same_scanner=same_scanner, own=own)
+    certain = None if sd is None else _certain(sd, report["fat"].get("interval"))
+    return compare(value_percent, earlier, known, previous=_name(report), certain=certain)
+
+
+def latest_comparable(previous: Sequence[Mapping[str, Any]], scale: str, method: str) -> Mapping[str, Any] | None:
+    """The latest report document that may be compared; None where there is none."""
+    fitting = [report for report in sorted(previous, key=created) if _obstacle(report, scale, method) is None]
+    return fitting[-1] if fitting else None
+
+
+def _certain(sd: float, interval: Mapping[str, Any] | None) -> float | None:
+    """What the errors of two values reach together in 95 % of cases, as if they had nothing in common."""
+    if not interval:
+        return None
+    other = interval_sd(float(interval["low"]), float(interval["high"]), float(interval["level"]))
+    return 1.96 * math.hypot(sd, other)
 
 
 def trend(years: Sequence[float], values_percent: Sequence[float], repeatability: float) -> tuple[float, Interval]:
@@ -121,6 +142,13 @@ def trend(years: Sequence[float], values_percent: Sequence[float], repeatability
     return slope, Interval(slope - margin, slope + margin, 0.95)
 
 
+def trend_verdict(interval: Interval) -> str:
+    """The slope in words: rising or falling where its interval leaves out 0, else no measurable trend."""
+    if interval.low > 0.0:
+        return RISING
+    return FALLING if interval.high < 0.0 else NO_TREND
+
+
 def _obstacle(report: Mapping[str, Any], scale: str, method: str) -> str | None:
     fat = report.get("fat")
     if not fat:
@@ -132,8 +160,9 @@ def _obstacle(report: Mapping[str, Any], scale: str, method: str) -> str | None:
     return None
 
 
-def _created(report: Mapping[str, Any]) -> str:
-    return str((report.get("provenance") or {}).get("created", ""))
+def created(report: Mapping[str, Any]) -> str:
+    """When a report's images were made, else when the report was, as ISO text."""
+    return str(report.get("acquired") or (report.get("provenance") or {}).get("created", ""))
 
 
 def _name(report: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 ``pickhardt2018`` is the default; ``kramer2017`` (n = 50, reference MRS, r2 0.856) is independent of it. The two differ
 by 1.3 to 2.8 points, which is the least that the model is uncertain by. The residual scatter around the default follows
-from its r2 of about 0.81 and a population SD of 10 HU (Graffy, 2019): 0.58 x 10 x sqrt(0.19 / 0.81) = 2.8 points.
+from its r2 of about 0.81 and a population SD of 10 HU (Graffy, 2019): 0.58 x 10 x sqrt(0.19 / 0.81) = 2.8 points. The
+error budget names both, the measurement error of the attenuation, and an unknown tube voltage.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import MappingProxyType
 from typing import Final
 
 from steatoscope.core.errors import UsageError
+from steatoscope.science.uncertainty.budget import ErrorBudget, ErrorSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ EQUATIONS: Final[Mapping[str, CTEquation]] = MappingProxyType(
 DEFAULT_EQUATION: Final = "pickhardt2018"
 RESIDUAL_SD_POINTS: Final = 0.58 * 10.0 * math.sqrt(0.19 / 0.81)
 UNKNOWN_KVP_POINTS: Final = 3.0
+SCATTER: Final = "scatter of patients about the equation"
+DISAGREEMENT: Final = "disagreement of published equations"
+ATTENUATION: Final = "noise and unevenness of the liver"
+TUBE_VOLTAGE: Final = "unknown tube voltage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,7 @@ class FatEquivalent:
     """CT fat fraction (PDFF-equivalent estimate), never a PDFF, in percent.
 
     ``raw_percent`` may be negative; ``value_percent`` is clamped to 0-100 for display. ``low`` and ``high`` bound the
-    raw value at ``level`` and are clamped likewise. ``sd`` is the Normal SD in points behind the interval.
+    raw value at ``level`` and are clamped likewise. ``budget`` names the errors that make the interval.
     ``alternatives`` holds the raw values by the other equations.
     """
 
@@ -60,9 +66,14 @@ class FatEquivalent:
     low: float
     high: float
     level: float
-    sd: float
+    budget: ErrorBudget
     equation: str
     alternatives: Mapping[str, float]
+
+    @property
+    def sd(self) -> float:
+        """The Normal SD in points behind the interval."""
+        return self.budget.sd
 
 
 def fat_equivalent(
@@ -75,25 +86,33 @@ def fat_equivalent(
 ) -> FatEquivalent:
     """Fat fraction in percent from the median liver attenuation in HU and the standard error of that median.
 
-    The variance adds the residual scatter, the largest disagreement of the equations, and the measurement error times
-    the slope; with an unknown tube voltage the interval is 3 points wider on either side. Level lies in (0, 1).
+    The error budget adds as squares the residual scatter, the largest disagreement of the equations, and the
+    measurement error times the slope; with an unknown tube voltage the interval is 3 points wider on either side.
+    Level lies in (0, 1).
     """
     if equation not in EQUATIONS:
         raise UsageError(f"unknown CT equation {equation!r}; known: {', '.join(EQUATIONS)}")
     chosen = EQUATIONS[equation]
     raw = chosen.fat_percent(liver_hu)
     others = {name: other.fat_percent(liver_hu) for name, other in EQUATIONS.items() if name != equation}
-    disagreement = max(abs(raw - other) for other in others.values())
-    quantile = NormalDist().inv_cdf(0.5 + level / 2.0)
-    half = quantile * math.hypot(RESIDUAL_SD_POINTS, disagreement, chosen.slope * hu_se)
-    half += 0.0 if kvp_known else UNKNOWN_KVP_POINTS
+    budget = ErrorBudget(
+        (
+            ErrorSource(SCATTER, RESIDUAL_SD_POINTS),
+            ErrorSource(DISAGREEMENT, max(abs(raw - other) for other in others.values())),
+            ErrorSource(ATTENUATION, abs(chosen.slope) * hu_se),
+        )
+    )
+    if not kvp_known:
+        quantile = NormalDist().inv_cdf(0.5 + level / 2.0)
+        budget = budget.with_sources([ErrorSource(TUBE_VOLTAGE, UNKNOWN_KVP_POINTS / quantile, "plain")])
+    half = budget.half_width(level)
     return FatEquivalent(
         raw_percent=raw,
         value_percent=_clamp(raw),
         low=_clamp(raw - half),
         high=_clamp(raw + half),
         level=level,
-        sd=half / quantile,
+        budget=budget,
         equation=equation,
         alternatives=MappingProxyType(others),
     )

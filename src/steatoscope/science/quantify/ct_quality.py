@@ -11,6 +11,7 @@ from typing import Final
 from steatoscope.core.errors import QualityCode, SteatoscopeError, warning
 from steatoscope.core.image import CTFacts, Mask, Volume
 from steatoscope.imaging.preprocess.ct import calibration
+from steatoscope.science.quantify.coverage import in_view
 from steatoscope.science.quantify.ct_region import RegionHU
 
 NOISE_WARN_HU: Final = 25.0
@@ -45,13 +46,13 @@ def no_volume_reason(volume: Volume, liver: Mask, region: RegionHU, facts: CTFac
     """Why there is no liver volume, in words; empty where there is one."""
     areas = liver.sum(axis=(1, 2))
     if volume.data.shape[0] < FEWEST_SLICES:
-        return f"Only {volume.data.shape[0]} slice(s)."
+        return f"Only {volume.data.shape[0]} slice(s). {in_view(liver, volume.geometry)}".strip()
     if not volume.geometry.known:
         return "The spacing is unknown."
     if region.eroded_ml < FULL_VOLUME_ML:
-        return f"{region.eroded_ml:.0f} ml of liver after erosion."
+        return f"{region.eroded_ml:.0f} ml of liver after erosion. {in_view(liver, volume.geometry)}".strip()
     if max(areas[0], areas[-1]) > _CUT_SHARE * areas.max():
-        return "The liver reaches the first or last slice."
+        return f"The liver reaches the first or last slice. {in_view(liver, volume.geometry)}".strip()
     if _thickness(volume, facts) > THICKEST_SLICE_MM:
         return "Slices thicker than 10 mm."
     return ""

@@ -4,9 +4,9 @@ The statistic is ``|sum F| / (|sum W| + |sum F|)`` of complex sums, which has no
 voxel is turned by the local phase of its signal, so that a phase that drifts over the liver does not cancel. Voxels
 far from the median (three scaled median deviations: vessels, bile, borders) are left out where they are few.
 
-The interval joins a bootstrap over blocks of voxels with a model term: repeatability between examinations of 0.45
-points (Tyagi, Abdom Imaging 2015) and 3 % of the value (slope of 0.97 against spectroscopy; Yokoo, Radiology 2018);
-magnitude fits add 0.6 points, their usual difference from complex fits.
+The interval adds up an error budget: a bootstrap over blocks of voxels, repeatability between examinations of 0.45
+points (Tyagi, Abdom Imaging 2015), 3 % of the value (slope of 0.97 against spectroscopy; Yokoo, Radiology 2018), and
+the bias of other published fat spectra; magnitude fits add 0.6 points, their usual difference from complex fits.
 """
 
 from __future__ import annotations
@@ -23,16 +23,23 @@ from steatoscope.core.measurement import Interval
 from steatoscope.science.quantify.mr_guards import noise_code, swap_code
 from steatoscope.science.quantify.mr_iron import IronClass, iron_class, iron_code, liver_iron_mg_g
 from steatoscope.science.quantify.mr_maps import FatWaterFit
+from steatoscope.science.quantify.mr_spectrum_error import spectrum_sd
+from steatoscope.science.uncertainty.budget import ErrorBudget, ErrorSource
 
 STATISTIC: Final = "|sum F| / (|sum W| + |sum F|) of complex sums over the eroded liver"
 MAGNITUDE_STATISTIC: Final = "sum F / (sum W + sum F) of magnitude fits over the eroded liver"
-_REPEATABILITY_POINTS: Final = 0.45
-_SLOPE_ERROR: Final = 0.03
+REPEATABILITY_POINTS: Final = 0.45
+SLOPE_ERROR: Final = 0.03
+UNEVENNESS: Final = "noise and unevenness of the liver"
+REPEATABILITY: Final = "repeatability between examinations"
+SPECTROSCOPY: Final = "slope against spectroscopy"
+SPECTRUM: Final = "choice of the fat spectrum"
+MAGNITUDE: Final = "magnitude instead of complex fit"
 _MAGNITUDE_POINTS: Final = 0.6
 _BLOCK: Final = (1, 8, 8)
 _SMOOTH: Final = (1, 5, 5)
 _RESAMPLES: Final = 500
-_Z95: Final = 1.959964
+_LEVEL: Final = 0.95
 _SAME_POINTS: Final = 5.0
 _OUTLIER_DEVIATIONS: Final = 3.0
 _MAX_OUTLIERS: Final = 0.15
@@ -43,7 +50,8 @@ class LiverFat:
     """Fat in the liver in percent (PDFF), with its spread, R2* (1/s) and the codes that speak against it.
 
     ``codes`` lists refusals (``E_``) first, then warnings; empty where nothing was found. ``cost_ratio`` is the better
-    over the worse summed residual of a magnitude fit's two solutions. ``interval`` is at level 0.95.
+    over the worse summed residual of a magnitude fit's two solutions. ``budget`` names the errors that make the
+    interval, which is at level 0.95.
     """
 
     value_percent: float
@@ -60,6 +68,7 @@ class LiverFat:
     disputed_share: float
     cost_ratio: float | None
     codes: tuple[str, ...]
+    budget: ErrorBudget
 
     @property
     def refusal(self) -> str | None:
@@ -91,8 +100,8 @@ def liver_fat_fraction(fit: FatWaterFit, liver: Mask, *, seed: int = 0) -> Liver
         inside[inside] = usual
         region = measure(fit, inside)
     value = _fraction(region.water.sum(), region.fat.sum())
-    spread = _bootstrap_sd(region, inside, seed)
     rate = float(np.median(region.r2star))
+    budget = _budget(fit, value, rate, _bootstrap_sd(region, inside, seed))
     snr = _first_echo_snr(fit, region)
     disputed = float(fit.disputed[inside].mean())
     median = float(np.median(region.percent))
@@ -103,7 +112,7 @@ def liver_fat_fraction(fit: FatWaterFit, liver: Mask, *, seed: int = 0) -> Liver
     )
     return LiverFat(
         value_percent=value,
-        interval=_interval(value, spread, magnitude=fit.magnitude is not None),
+        interval=_interval(value, budget),
         statistic=STATISTIC if fit.magnitude is None else MAGNITUDE_STATISTIC,
         median_percent=median,
         iqr_percent=_quartiles(region.percent),
@@ -116,6 +125,7 @@ def liver_fat_fraction(fit: FatWaterFit, liver: Mask, *, seed: int = 0) -> Liver
         disputed_share=disputed,
         cost_ratio=region.cost_ratio,
         codes=tuple(sorted(code for code in codes if code is not None)),
+        budget=budget,
     )
 
 
@@ -191,9 +201,21 @@ def _bootstrap_sd(region: _Region, inside: Mask, seed: int) -> float:
     return float(np.std(100.0 * fat / np.maximum(water + fat, 1e-300)))
 
 
-def _interval(value: float, spread: float, *, magnitude: bool) -> Interval:
-    model = np.hypot(_REPEATABILITY_POINTS, _SLOPE_ERROR * value)
-    if magnitude:
-        model = np.hypot(model, _MAGNITUDE_POINTS)
-    half = _Z95 * float(np.hypot(spread, model))
-    return Interval(max(0.0, value - half), min(100.0, max(value + half, 0.0)), 0.95)
+def _budget(fit: FatWaterFit, value: float, rate: float, spread: float) -> ErrorBudget:
+    """Named errors of a region's fraction in points of fat; a region without signal has a value of NaN."""
+    value = value if np.isfinite(value) else 0.0
+    wrong = spectrum_sd(value, rate, fit.echo_times_s, fit.field_strength_t, fit.spectrum)
+    known = ErrorBudget(
+        (
+            ErrorSource(UNEVENNESS, spread),
+            ErrorSource(REPEATABILITY, REPEATABILITY_POINTS),
+            ErrorSource(SPECTROSCOPY, SLOPE_ERROR * value),
+            ErrorSource(SPECTRUM, wrong),
+        )
+    )
+    return known if fit.magnitude is None else known.with_sources([ErrorSource(MAGNITUDE, _MAGNITUDE_POINTS)])
+
+
+def _interval(value: float, budget: ErrorBudget) -> Interval:
+    half = budget.half_width(_LEVEL)
+    return Interval(max(0.0, value - half), min(100.0, max(value + half, 0.0)), _LEVEL)

@@ -6,13 +6,25 @@ standard score alone is shown, so that no picture claims a distribution that was
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from steatoscope.core.report import BaselinePart, Report
-from steatoscope.science.clinical.baseline import LOG_SD, MEAN_LIVER_HU, MEDIAN_PDFF_PERCENT, SD_LIVER_HU, ct_z, pdff_z
+from steatoscope.science.clinical.baseline import (
+    CT_REFERENCE,
+    LOG_SD,
+    MEAN_LIVER_HU,
+    MEDIAN_PDFF_PERCENT,
+    PDFF_REFERENCE,
+    SD_LIVER_HU,
+    ct_z,
+    pdff_z,
+)
+from steatoscope.service.report.baseline_strips import render_strips
 from steatoscope.service.report.canvas import (
     ACCENT,
     INK,
@@ -31,20 +43,49 @@ _SIDE_IN: Final = 0.15
 _CURVE: Final = "#9cc3de"
 _BEYOND: Final = "#f3b562"
 _SAME_Z: Final = 0.02
+_LABEL_SHARE: Final = 0.26
 
 
 def render_baseline(report: Report) -> bytes | None:
-    """The baseline picture as a PNG; None where the report holds no comparison, score or fat value."""
+    """The baseline picture as a PNG; None where the report holds no comparison or fat value.
+
+    The curve of the population, where it is the one compared with, over one line for every other quantity.
+    """
     part = report.baseline
-    if part is None or part.z is None or report.fat is None:
+    if part is None or report.fat is None:
         return None
-    if part.percentile is not None:
-        attenuation = _liver_hu(report)
-        if attenuation is not None and abs(ct_z(attenuation) - part.z) < _SAME_Z:
-            return _attenuation_picture(part, attenuation)
-        if abs(pdff_z(report.fat.value_percent) - part.z) < _SAME_Z:
-            return _fat_picture(part, report.fat.value_percent)
-    return _score_picture(part, part.z)
+    head, told = _head(report, part)
+    return _joined(head, render_strips([item for item in part.items if item.quantity not in told]))
+
+
+def _head(report: Report, part: BaselinePart) -> tuple[bytes | None, tuple[str, ...]]:
+    """The picture of the main comparison, and the quantities that it shows already."""
+    if part.z is None or _own_fat(part):
+        return None, ()
+    attenuation = _liver_hu(report)
+    if part.percentile is not None and attenuation is not None and abs(ct_z(attenuation) - part.z) < _SAME_Z:
+        return _attenuation_picture(part, attenuation), ("liver_hu",)
+    value = report.fat.value_percent if report.fat else None
+    if part.percentile is not None and value is not None and abs(pdff_z(value) - part.z) < _SAME_Z:
+        return _fat_picture(part, value), ("fat",)
+    return _score_picture(part, part.z), ()
+
+
+def _own_fat(part: BaselinePart) -> bool:
+    """Whether the main comparison is one of the items by a site's own reference, drawn as a line."""
+    built_in = (PDFF_REFERENCE, CT_REFERENCE)
+    fat = [item for item in part.items if item.quantity == "fat" and item.quantiles]
+    return any(item.reference == part.reference and item.reference not in built_in for item in fat)
+
+
+def _joined(head: bytes | None, strips: bytes | None) -> bytes | None:
+    """Two PNGs of one width, one below the other."""
+    if head is None or strips is None:
+        return head or strips
+    parts = [np.asarray(Image.open(io.BytesIO(part)).convert("RGB")) for part in (head, strips)]
+    stream = io.BytesIO()
+    Image.fromarray(np.concatenate(parts, axis=0)).save(stream, format="PNG", compress_level=2)
+    return stream.getvalue()
 
 
 def _liver_hu(report: Report) -> float | None:
@@ -59,7 +100,7 @@ def _fat_picture(part: BaselinePart, value: float) -> bytes:
     limit = part.healthy_upper_limit
     _draw_curve(axes, x, density, beyond=None if limit is None else x >= limit)
     if limit is not None:
-        _draw_limit(axes, limit, f"healthy upper limit {compact(limit)} %", end)
+        _draw_limit(axes, limit, f"healthy upper limit {compact(limit)} %", end, away_from=value)
     _draw_patient(axes, min(max(value, 0.0), end), f"this patient {fixed(max(value, 0.0))} %", (0.0, end))
     return _finish(figure, axes, (0.0, end), "fat fraction, %", part)
 
@@ -104,9 +145,11 @@ def _draw_curve(
     axes.plot(x, height, color=ACCENT, linewidth=1.2)
 
 
-def _draw_limit(axes: Any, limit: float, label: str, end: float) -> None:
+def _draw_limit(axes: Any, limit: float, label: str, end: float, *, away_from: float) -> None:
     axes.plot([limit, limit], [0.0, 0.74], color=MUTED, linewidth=1.2, linestyle="dashed")
-    words(axes, limit + 0.01 * end, 0.62, label, fontsize=8, color=MUTED)
+    left = limit <= away_from < limit + _LABEL_SHARE * end
+    place, side = (limit - 0.01 * end, "right") if left else (limit + 0.01 * end, "left")
+    words(axes, place, 0.78 if left else 0.62, label, fontsize=8, color=MUTED, ha=side)
 
 
 def _draw_patient(axes: Any, x: float, label: str, span: tuple[float, float], height: float = 0.82) -> None:

@@ -140,7 +140,7 @@ def _value_remarks(report: Report, fat: FatPart, say: Discretion) -> tuple[str, 
     found = []
     if _shown(fat.value_percent) != fat.value_percent:
         found.append(f"The computed value is {fixed(fat.value_percent)} %; the scale runs from 0 to 100 %.")
-    if fat.pdff_equivalent is not None:
+    if fat.pdff_equivalent is not None and fat.scale != "ct_pdff_equiv":
         part = fat.pdff_equivalent
         bounds = part.interval
         around = f" ({fixed(_shown(bounds.low))} to {fixed(_shown(bounds.high))} %)" if bounds else ""
@@ -225,6 +225,9 @@ def _remarks(report: Report, say: Discretion) -> tuple[tuple[str, str], ...]:
 
 
 def _confounders(report: Report) -> tuple[str, ...]:
+    """What else may explain the value; nothing where the picture shows no liver that could be read."""
+    if report.error is not None and report.error.code in wording.NO_LIVER_SEEN:
+        return ()
     return (_lesion_words(report), *wording.CONFOUNDERS[report.modality], *wording.SHARED_CONFOUNDERS)
 
 

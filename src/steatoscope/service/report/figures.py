@@ -1,4 +1,4 @@
-"""Charts of the report: the grade scale, the reference-population picture and the contributions of features."""
+"""The report's grade scale: value, interval and the probability of each grade."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ from steatoscope.service.report.canvas import (
     scale_axis,
     words,
 )
-from steatoscope.service.report.formatting import compact, fixed, share, signed
-from steatoscope.service.report.wording import GRADE_CODES, GRADES, SHORT_SCALES, feature_label
+from steatoscope.service.report.formatting import compact, fixed, share
+from steatoscope.service.report.wording import GRADE_CODES, GRADES, SHORT_SCALES
 
 GRADE_COLOURS: Final = ("#d7e6f2", "#9cc3de", "#f3b562", "#c8553d")
 _WIDTH_IN: Final = 6.8
 _SIDE_IN: Final = 0.15
-_MOST_BARS: Final = 10
-_LABELS_IN: Final = 3.2
 
 
 def render_grade_scale(report: Report) -> bytes | None:
@@ -93,26 +91,3 @@ def _draw_probabilities(figure: Any, grade: GradePart) -> None:
         words(axes, start + length, 0.36, share(probability), va="bottom", ha="right", fontsize=8.5, fontweight=weight)
     axes.set_xlim(0.0, _WIDTH_IN - 2 * _SIDE_IN)
     axes.set_ylim(-0.3, 0.8)
-
-
-def render_contributions(report: Report) -> bytes | None:
-    """Bars of how many points of fat each feature added or took away; None where there are none."""
-    parts = report.explanation.contributions if report.explanation else []
-    parts = sorted(parts, key=lambda part: -abs(part.effect_points))[:_MOST_BARS]
-    if not parts:
-        return None
-    height = 0.24 * len(parts)
-    figure = new_figure(_WIDTH_IN, round(height + 0.75, 2))
-    axes = scale_axis(axes_inches(figure, _LABELS_IN, 0.55, _WIDTH_IN - _LABELS_IN - 0.5, height))
-    reach = 1.4 * max(abs(part.effect_points) for part in parts) or 1.0
-    for row, part in enumerate(reversed(parts)):
-        effect = part.effect_points
-        axes.barh(row, effect, height=0.62, color="#c8553d" if effect > 0 else "#3f7fae")
-        words(axes, effect, row, f" {signed(effect)} ", va="center", ha="left" if effect >= 0 else "right", fontsize=8)
-        name = f"{feature_label(part.feature)[:38]} = {compact(float(f'{part.value:.3g}'))}"
-        words(axes, -1.06 * reach, row, name, va="center", ha="right", fontsize=8)
-    axes.axvline(0.0, color=INK, linewidth=0.8)
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-0.6, len(parts) - 0.4)
-    figure_words(figure, _LABELS_IN, 0.1, "Points of fat added (right) or taken away (left)", fontsize=8, color=MUTED)
-    return png_bytes(figure)

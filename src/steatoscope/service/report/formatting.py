@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from steatoscope.core.report import IntervalPart
-from steatoscope.service.report.wording import COUNTS, DECIMALS, DIGITS, NOT_MEASURED, SIGNIFICANT, UNITS
+from steatoscope.service.report.wording import (
+    COUNTS,
+    DECIMALS,
+    DIGITS,
+    FEATURE_UNITS,
+    NOT_MEASURED,
+    SIGNIFICANT,
+    UNITS,
+    WITHOUT_VALUE,
+)
 
 LONGEST_TEXT: Final = 700
 _MINUS: Final = "−"
@@ -106,3 +115,13 @@ def loose(value: Any) -> str:
 def spoken(name: str) -> str:
     """A key such as ``criteria_met`` as words."""
     return name.replace("_", " ")
+
+
+def feature_value(name: str, value: float) -> str:
+    """The value of a feature in words, with its unit where it has one; empty where the number would say nothing."""
+    if name in WITHOUT_VALUE:
+        return ""
+    if name in FEATURE_UNITS:
+        digits, unit = FEATURE_UNITS[name]
+        return f"{fixed(value, digits)} {unit}"
+    return compact(float(f"{value:.3g}"))

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from steatoscope.core.report import Report
 from steatoscope.pipeline.outcome import Picture
 from steatoscope.service.report.baseline_figure import render_baseline
+from steatoscope.service.report.change_figure import render_change, slope_words
 from steatoscope.service.report.content import present
-from steatoscope.service.report.figures import render_contributions, render_grade_scale
-from steatoscope.service.report.formatting import clip, share
+from steatoscope.service.report.contributions_figure import render_contributions, report_steps
+from steatoscope.service.report.figures import render_grade_scale
+from steatoscope.service.report.formatting import clip, fixed, share, signed
 from steatoscope.service.report.overlay import Panel, panels_of
-from steatoscope.service.report.wording import feature_label
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart as PNG with its key ("grade", "baseline", "contributions"), alternative text and caption."""
+    """A chart as PNG with its key ("grade", "baseline", "change", "contributions"), alternative text and caption."""
 
     key: str
     png: bytes
@@ -29,15 +30,16 @@ def charts(report: Report) -> tuple[Chart, ...]:
     drawn = (
         ("grade", render_grade_scale(report), _grade_words(report), "Value and interval on the scale of grades."),
         ("baseline", render_baseline(report), _baseline_words(report), "Comparison with the reference population."),
+        ("change", render_change(report), _change_words(report), "Fat over the visits, with the slope's interval."),
         ("contributions", render_contributions(report), _contribution_words(report), "What the estimate rests on."),
     )
     return tuple(Chart(key, png, alt, caption) for key, png, alt, caption in drawn if png is not None)
 
 
 def panels_shown(report: Report, picture: Picture) -> tuple[Panel, ...]:
-    """The panels that a report shows of a picture: no map of local fat where the fat value is refused."""
+    """The panels that a report shows of a picture: no map where the analysis is refused."""
     found = panels_of(picture)
-    return found if report.fat is not None else tuple(panel for panel in found if panel != "heat")
+    return found if report.error is None else tuple(panel for panel in found if panel != "heat")
 
 
 def picture_caption(picture: Picture, panel: Panel) -> str:
@@ -68,6 +70,15 @@ def _baseline_words(report: Report) -> str:
     return "" if report.baseline is None else clip(report.baseline.text)
 
 
+def _change_words(report: Report) -> str:
+    slope = report.change.slope if report.change else None
+    return "" if slope is None else clip(slope_words(slope))
+
+
 def _contribution_words(report: Report) -> str:
-    parts = report.explanation.contributions if report.explanation else []
-    return clip("; ".join(f"{feature_label(part.feature)}: {part.effect_points:+.1f} points" for part in parts))
+    steps = report_steps(report)
+    told = [f"{step.label}: {signed(step.points)} points" for step in steps]
+    if report.explanation is not None and report.explanation.start is not None:
+        start = report.explanation.start
+        told.insert(0, f"Start: {fixed(start.value_percent)} % ({start.text})")
+    return clip("; ".join(told))

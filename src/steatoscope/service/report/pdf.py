@@ -1,4 +1,4 @@
-"""The report as an A4 PDF of two to four pages; the same outcome gives the same bytes."""
+"""The report as an A4 PDF of two to eight pages; the same outcome gives the same bytes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _story(content: Content, drawn: tuple[Chart, ...], pictures: list[PicturePan
         story += _group(content, "findings", "Measured values")
     if "contributions" in chart:
         story.append(blocks.titled("What the estimate rests on", chart["contributions"]))
-    story.append(blocks.titled("Confounders to consider", *blocks.bullets(content.confounders)))
+    if content.confounders:
+        story.append(blocks.titled("Confounders to consider", *blocks.bullets(content.confounders)))
     story += _group(content, "methods", "Methods and provenance")
     return [*story, *_end(content)]
 
@@ -160,6 +161,9 @@ def _comparison(content: Content, chart: dict[str, Any]) -> list[Any]:
         words, reference = content.baseline
         told = [blocks.text(words, styles().body), blocks.text(reference, styles().note)]
         story.append(blocks.titled("Reference population", *drawn, *told))
+        story += [flowable for table in content.group("baseline") for flowable in blocks.table(table)]
+    if "change" in chart:
+        story.append(blocks.titled("Fat over the visits", chart["change"]))
     return story + _group(content, "comparison", "Change and clinical values")
 
 
@@ -167,7 +171,11 @@ def _group(content: Content, name: str, title: str) -> list[Any]:
     tables = content.group(name)
     if not tables:
         return []
-    return [*blocks.heading(title), *(flowable for table in tables for flowable in blocks.table(table))]
+    first, *others = tables
+    return [
+        *blocks.table(first, lead=blocks.heading(title)),
+        *(flowable for table in others for flowable in blocks.table(table)),
+    ]
 
 
 def _furniture(content: Content, canvas: Any, document: Any) -> None:

@@ -13,11 +13,12 @@ from reportlab.platypus import CondPageBreak, Image, KeepTogether, Paragraph, Sp
 from steatoscope.service.report import tables
 from steatoscope.service.report.content import Content, Headline, Refusal
 from steatoscope.service.report.illustrations import Chart
-from steatoscope.service.report.pdf_style import INK, LINE, SOFT, STATUS_COLOURS, TEXT_WIDTH, styles
+from steatoscope.service.report.pdf_style import INK, LINE, PAGE_HEIGHT, SOFT, STATUS_COLOURS, TEXT_WIDTH, styles
 
 PRINT_DPI: Final = 250
 _PANEL_GAP: Final = 3 * mm
 _TALLEST_PANEL: Final = 95 * mm
+_TALLEST_CHART: Final = 205 * mm
 
 
 def text(words: str, style: Any) -> Any:
@@ -107,7 +108,7 @@ def quality(content: Content) -> list[Any]:
 
 def chart(part: Chart) -> Any:
     """A chart over the width of the text."""
-    return _image(part.png, TEXT_WIDTH, 90 * mm)
+    return _image(part.png, TEXT_WIDTH, _TALLEST_CHART)
 
 
 def panel_width(count: int) -> float:
@@ -121,13 +122,15 @@ def picture_row(title: str, panels: Sequence[tuple[bytes, str]]) -> list[Any]:
     width = panel_width(len(panels))
     cells = [[_image(png, width, _TALLEST_PANEL), text(caption, styles().note)] for png, caption in panels]
     row = _grid([cells], [width + _PANEL_GAP] * (len(cells) - 1) + [width])
+    row.setStyle(TableStyle([("RIGHTPADDING", (0, 0), (-2, -1), _PANEL_GAP)]))
     return [text(title, styles().subheading), row]
 
 
-def table(part: tables.Table, *, breaks: bool = True) -> list[Any]:
+def table(part: tables.Table, *, breaks: bool = True, lead: Sequence[Any] = ()) -> list[Any]:
     """A titled table whose cells wrap and whose head repeats on the next page.
 
-    ``breaks`` is False where the caller keeps the table together with what follows.
+    ``breaks`` is False where the caller keeps the table together with what follows. ``lead`` stands above the title;
+    neither stays at the foot of a page without the first row.
     """
     look = styles()
     head = [[text(name, look.head) for name in part.head]] if any(part.head) else []
@@ -150,8 +153,16 @@ def table(part: tables.Table, *, breaks: bool = True) -> list[Any]:
         )
     )
     note = [text(part.note, look.note)] if part.note else []
-    space = [CondPageBreak(22 * mm)] if breaks else []
-    return [*space, text(part.title, look.subheading), grid, *note]
+    above = [*lead, text(part.title, look.subheading)]
+    space = [CondPageBreak(_least_height(above, grid, len(head) + 1))] if breaks else []
+    return [*space, *above, grid, *note]
+
+
+def _least_height(above: Sequence[Any], grid: Any, rows: int) -> float:
+    """The height in points of the titles above a table with its first ``rows``."""
+    grid.wrap(TEXT_WIDTH, PAGE_HEIGHT)
+    titles = sum(one.wrap(TEXT_WIDTH, PAGE_HEIGHT)[1] + one.getSpaceBefore() + one.getSpaceAfter() for one in above)
+    return float(titles + sum(grid._rowHeights[:rows]) + 1 * mm)
 
 
 def bullets(lines: Sequence[str]) -> list[Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any, Final
 
 from steatoscope.core.report import MeasurementPart, RegionPart, Report, SegmentPart
 from steatoscope.pipeline.ports import SECTOR_METHOD
-from steatoscope.service.report import wording
+from steatoscope.service.report import clinical_rows, wording
+from steatoscope.service.report.comparison_rows import baseline_rows, change_rows
 from steatoscope.service.report.discretion import Discretion
 from steatoscope.service.report.formatting import compact, fixed, interval_text, loose, quantity, share, signed, spoken
 
@@ -36,9 +39,12 @@ def all_tables(report: Report, say: Discretion) -> tuple[Table, ...]:
         _fatty_area(report, say),
         _organs(report, say),
         _regions(report, say),
+        _baseline(report, say),
         _change(report, say),
         _scores(report, say),
         _masld(report, say),
+        _combined(report, say),
+        _error_budget(report, say),
         _acquisition(report, say),
         _methods(report, say),
         _models(report, say),
@@ -134,17 +140,14 @@ def _region(part: RegionPart, say: Discretion) -> tuple[str, ...]:
     return wording.REGION_KINDS[part.kind], fixed(part.score, 2), size, place, say(part.detector)
 
 
+def _baseline(report: Report, say: Discretion) -> Table:
+    head = ("Quantity", "Value", "Standing", "End of the healthy range", "Reading")
+    rows = baseline_rows(report, say)
+    return Table("baseline", "Each quantity on its own scale", head, rows, (0.17, 0.13, 0.13, 0.2, 0.37))
+
+
 def _change(report: Report, say: Discretion) -> Table:
-    part = report.change
-    if part is None:
-        return Table("comparison", "Change since earlier", (), (), ())
-    rows = (
-        ("Verdict", say(part.verdict)),
-        ("Difference", _points(part.delta_points, with_sign=True)),
-        ("Relative change", "–" if part.relative_percent is None else f"{signed(part.relative_percent)} %"),
-        ("Repeatability coefficient of the method", _points(part.repeatability_points)),
-        ("Earlier report", say(part.previous)),
-    )
+    rows = change_rows(report.change, say) if report.change else ()
     return Table("comparison", "Change since earlier", ("", ""), rows, (0.36, 0.64))
 
 
@@ -155,18 +158,47 @@ def _points(value: float | None, *, with_sign: bool = False) -> str:
 
 
 def _scores(report: Report, say: Discretion) -> Table:
-    scores = report.clinical.scores if report.clinical else []
-    rows = tuple(
-        tuple(say(loose(score.get(key))) for key in ("name", "value", "cutoffs", "interpretation")) for score in scores
-    )
+    rows = clinical_rows.score_rows(report.clinical) if report.clinical else ()
     head = ("Score", "Value", "Cut-offs", "Interpretation")
-    return Table("comparison", "Clinical scores", head, rows, (0.18, 0.12, 0.35, 0.35))
+    told = tuple(tuple(map(say, row)) for row in rows)
+    return Table("comparison", "Clinical scores", head, told, (0.24, 0.12, 0.26, 0.38), note=clinical_rows.SCORES_NOTE)
 
 
 def _masld(report: Report, say: Discretion) -> Table:
     masld = (report.clinical.masld if report.clinical else None) or {}
-    rows = tuple((spoken(key).capitalize(), say(loose(value))) for key, value in masld.items())
+    rows = tuple(tuple(map(say, row)) for row in clinical_rows.criteria_rows(masld)) if masld else ()
     return Table("comparison", "MASLD criteria", ("", ""), rows, (0.36, 0.64))
+
+
+def _combined(report: Report, say: Discretion) -> Table:
+    part = report.clinical.combined if report.clinical else None
+    if part is None:
+        return Table("comparison", clinical_rows.COMBINED_TITLE, (), (), ())
+    rows = tuple(tuple(map(say, row)) for row in clinical_rows.combined_rows(report, part))
+    title = clinical_rows.SIMULATED_TITLE if part.simulated else clinical_rows.COMBINED_TITLE
+    note = clinical_rows.SIMULATED_NOTE if part.simulated else f"{say(part.source)} {clinical_rows.COMBINED_NOTE}"
+    return Table("comparison", title, ("", ""), rows, (0.36, 0.64), note=note)
+
+
+def _error_budget(report: Report, say: Discretion) -> Table:
+    """The errors behind the interval, largest first, and what they make together."""
+    head = ("Source of error", "Size (SD)", "Added up")
+    widths = (0.5, 0.2, 0.3)
+    fat = report.fat
+    if fat is None or not fat.error_budget:
+        return Table("methods", wording.ERROR_BUDGET, head, (), widths)
+    parts = sorted(fat.error_budget, key=lambda part: -part.sd_points)
+    rows = [(say(part.source), _size_of(part.sd_points), wording.ADDED_UP[part.added]) for part in parts]
+    squares = math.hypot(*(part.sd_points for part in parts if part.added == "squares"))
+    total = squares + sum(part.sd_points for part in parts if part.added == "plain")
+    half = NormalDist().inv_cdf(0.5 + fat.interval.level / 2.0) * total
+    rows.append((wording.ALL_ERRORS, _size_of(total), f"± {fixed(half)} points at {share(fat.interval.level)}"))
+    return Table("methods", wording.ERROR_BUDGET, head, tuple(rows), widths, note=wording.ERROR_BUDGET_NOTE)
+
+
+def _size_of(sd_points: float) -> str:
+    """An SD with two decimals: the smallest sources are hundredths of a point."""
+    return f"{fixed(sd_points, 2)} points of fat"
 
 
 def _acquisition(report: Report, say: Discretion) -> Table:

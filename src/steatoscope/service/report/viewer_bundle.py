@@ -37,6 +37,7 @@ SCHEMA: Final = "steatoscope.viewer/1"
 MOST_CLIP_BYTES: Final = 256 * 1024 * 1024
 _FAT_RANGE: Final = (0.0, 40.0)
 _R2STAR_RANGE: Final = (0.0, 200.0)
+_SURE_RANGE: Final = (0.0, 1.0)
 _CT_PRESETS: Final = (
     ("liver", -45.0, 105.0),
     ("enhanced", -60.0, 180.0),
@@ -186,6 +187,10 @@ def _volume_heats(outcome: Outcome) -> list[Layer]:
         layers.append(heat_layer("fat", title, fat.data, _FAT_RANGE, "%"))
     if (r2star := outcome.maps.get("r2star")) is not None:
         layers.append(heat_layer("r2star", "R2*, 1/s", r2star.data, _R2STAR_RANGE, "1/s"))
+    if (focal := outcome.maps.get("focal")) is not None:
+        title = next((picture.heat_title for picture in outcome.pictures if picture.heat_title), "")
+        sure = np.where(focal.data > 0.0, focal.data, np.nan)
+        layers.append(heat_layer("focal", title, sure, _SURE_RANGE, "au"))
     return layers
 
 

@@ -23,6 +23,13 @@ FOCAL_SCORE_US: Final = (
     "reported from 0.20 on; on labelled images 18 % of normal ones got a false mark (95 % interval 10 to 26 %), and "
     "55 % of masses were found."
 )
+ERROR_BUDGET: Final = "Error budget of the fat value"
+ERROR_BUDGET_NOTE: Final = (
+    "Independent errors add up as squares. The interval is the value with the whole, cut at 0 and 100 %."
+)
+ALL_ERRORS: Final = "All together"
+ADDED_UP: Final = MappingProxyType({"squares": "as squares", "plain": "as a bound, plainly"})
+NO_LIVER_SEEN: Final = ("E_OOD", "E_NOLIVER")
 DETECTOR_MODELS: Final = ("us-localiser", "ct-localiser")
 
 MODALITIES: Final = MappingProxyType({"US": "Ultrasound", "CT": "Computed tomography", "MR": "Magnetic resonance"})
@@ -113,6 +120,7 @@ MEASUREMENTS: Final = MappingProxyType(
         "local_entropy": "Local entropy",
         "attenuation_coefficient": "Attenuation coefficient",
         "hepatorenal_difference": "Liver minus renal cortex",
+        "member_spread": "Spread of the model's members",
     }
 )
 UNITS: Final = MappingProxyType(
@@ -175,10 +183,35 @@ FEATURES: Final = MappingProxyType(
         "bend": "Bend of the depth profile",
         "slope_free": "Depth slope, free parenchyma",
         "index": "Hepatorenal index",
+        "liver_against_cortex": "Liver against renal cortex",
+        "depth_profile": "Brightness along depth, slope",
+        "free_parenchyma": "Free parenchyma along depth, slope",
+        "liver_against_tissue": "Liver against all tissue",
+        "far_field": "Far field against liver",
+        "grey_spread": "Spread of grey",
+        "network_cortex": "Network: liver against renal cortex",
+        "network_liver": "Network: look of the liver",
+        "t1_bias": "Correction for T1 bias",
+        "cut_to_range": "Values outside 0 to 100 % are cut",
         "constant": "Constant",
         "all_others": "All other features together",
     }
 )
+FEATURE_UNITS: Final = MappingProxyType(
+    {
+        "liver_against_cortex": (0, "grey levels"),
+        "depth_profile": (0, "grey levels"),
+        "free_parenchyma": (0, "grey levels"),
+        "liver_against_tissue": (0, "grey levels"),
+        "far_field": (0, "grey levels"),
+        "grey_spread": (0, "grey levels"),
+        "liver_hu": (1, "HU"),
+        "t1_bias": (2, "times as much fat"),
+        "cut_to_range": (1, "%"),
+    }
+)
+"""Decimals and unit of the value of a feature."""
+WITHOUT_VALUE: Final = ("network_cortex", "network_liver", "all_others")
 _BANDS: Final = MappingProxyType(
     {"band": "Depth band", "beam": "Liver beams, depth", "free": "Free parenchyma, depth", "ring": "Ring, depth"}
 )

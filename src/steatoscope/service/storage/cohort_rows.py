@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from steatoscope.pipeline.cohort_summary import CohortRow, measuring_model
+from steatoscope.pipeline.protocol import protocol_of, repeatability_in, scanner_of
 from steatoscope.pipeline.timeline import Visit
 from steatoscope.service.storage.study_filter import (
     ERROR_CODE,
@@ -108,18 +109,10 @@ def _visit(
         level=level or 0.9,
         grade=grade,
         scanner=scanner_of(config),
+        protocol=protocol_of(config),
+        repeatability=repeatability_in(config),
         models=tuple(f"{model['name']} {model['version']}" for model in models or ()),
         simulated=bool(simulated),
         uploaded=bool(uploaded),
         added=added,
     )
-
-
-def scanner_of(config: Mapping[str, Any] | None) -> str | None:
-    """Manufacturer, model and field strength as one name; None where the header named no maker."""
-    config = config or {}
-    if not config.get("manufacturer"):
-        return None
-    field = config.get("field_strength_t")
-    parts = [config["manufacturer"], config.get("scanner"), f"{field:g} T" if isinstance(field, int | float) else None]
-    return " ".join(str(part) for part in parts if part)

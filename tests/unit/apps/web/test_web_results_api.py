@@ -97,6 +97,18 @@ def test_the_report_is_the_stored_one_without_paths(bench: Bench, study: str, an
     assert str(analysed_ct.parent) not in manifest
 
 
+def test_the_day_of_the_images_stays_with_those_who_may_see_names(bench: Bench) -> None:
+    manifest = {
+        "source": {"acquired": "2024-05-06", "series": {"slices": 3}},
+        "inputs": [{"path": "/a/b", "frames": 1}],
+    }
+    with bench.app.test_request_context():
+        from steatoscope.apps.web.results.find import discreet
+
+        told = discreet(manifest)
+    assert told == {"source": {"series": {"slices": 3}}, "inputs": [{"path": "[file]", "frames": 1}]}
+
+
 def test_contents_have_fixed_types_and_do_not_run(bench: Bench, study: str) -> None:
     client = bench.client("viewer")
     expected = {

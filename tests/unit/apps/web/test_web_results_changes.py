@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,22 @@ def test_who_draws_over_an_old_version_is_told(bench: Bench, analysed_ct: Path, 
     assert "correct-mask" not in old
 
 
+def test_the_sign_off_form_chooses_nothing_and_a_missing_choice_is_named(bench: Bench, analysed_ct: Path) -> None:
+    study = bench.add_study(analysed_ct)
+    clinician = bench.client("clinician")
+    page = clinician.get(f"/studies/{study}").get_data(as_text=True)
+    choices = re.findall(r'<input type="radio"[^>]*name="decision"[^>]*>', page)
+    assert len(choices) == 2
+    assert not any("checked" in choice for choice in choices)
+    assert "required" in choices[0]
+    assert re.search(r"<img[^>]*baseline[.]png[^>]*>", page)
+    assert not re.search(r'<img[^>]*baseline[.]png[^>]*loading="lazy"', page)
+    fault = clinician.post(f"/api/v1/studies/{study}/reviews", json={"version": 1, "decision": ""})
+    assert fault.status_code == 422
+    assert fault.json["error"]["code"] == "E_INPUT"
+    assert "decision" in fault.json["error"]["cause"]
+
+
 def test_sign_off_stands_beside_the_result(bench: Bench, analysed_ct: Path) -> None:
     study = bench.add_study(analysed_ct)
     clinician, path = bench.client("clinician"), f"/api/v1/studies/{study}/reviews"
@@ -251,6 +268,8 @@ def test_the_record_tells_correction_sign_offs_and_a_newer_version(
         {"version": 1, "decision": "amend", "grade": "awful"},
         {"version": 1, "decision": "agree", "grade": "severe"},
         {"version": 1, "decision": "maybe"},
+        {"version": 1, "decision": "", "comment": "nothing was chosen"},
+        {"version": 1},
         {"decision": "agree"},
         {"version": 1, "decision": "agree", "comment": "x" * 4001},
         {"version": 1, "decision": "agree", "comment": "a\0b"},

@@ -84,6 +84,10 @@ class ChangeItem(BaseModel):
     relative_percent: float | None
     repeatability_points: float | None
     verdict: str
+    certain_points: float | None = Field(
+        default=None, description="where the repeatability is a lower bound: called a change only above it"
+    )
+    basis: str | None = None
 
 
 class VisitReference(BaseModel):
@@ -102,11 +106,13 @@ class StepItem(BaseModel):
 
 
 class SlopeItem(BaseModel):
-    """Points of fat a year with a 95 % interval."""
+    """Points of fat a year with a 95 % interval, and the verdict: rising, falling or no measurable trend."""
 
     points_per_year: float
     interval: IntervalItem
     visits: int
+    verdict: str
+    cautious: bool = Field(description="the interval takes the model's error: its repeatability is only a lower bound")
 
 
 class TrackItem(BaseModel):

@@ -7,6 +7,7 @@ from typing import Final
 from flask_babel import gettext, lazy_gettext
 
 from steatoscope.pipeline.timeline import SAME_DAY
+from steatoscope.science.clinical.change import FALLING, NO_TREND, RISING, UNCERTAIN
 
 CAUTIONS: Final = {
     "modalities": lazy_gettext("The visits come from different modalities."),
@@ -16,6 +17,10 @@ CAUTIONS: Final = {
     "methods": lazy_gettext("The visits were measured by different methods: a change across them is not assessed."),
     "models": lazy_gettext("The models or their versions differ between visits: a change can come from the software."),
     "scanners": lazy_gettext("The visits come from different scanners: only larger changes count as real."),
+    "protocols": lazy_gettext(
+        "The acquisition differs between visits (such as tube voltage, kernel, field strength or echoes): a change can "
+        "come from it."
+    ),
     "scanner_unknown": lazy_gettext(
         "Not every scanner is known; they are taken to be the same. Another scanner or protocol can look like a change."
     ),
@@ -46,10 +51,17 @@ VERDICTS: Final = {
     "improved": lazy_gettext("improved"),
     "improved, >= 30 % relative decline": lazy_gettext("improved, relative decline of 30 percent or more"),
     "worsened": lazy_gettext("worsened"),
+    UNCERTAIN: lazy_gettext("not certain: more than images of one session differ, less than the model's error"),
     "not assessable: the repeatability of this method is not known": lazy_gettext(
         "not assessable: the repeatability of this method is not known"
     ),
 }
+TRENDS: Final = {
+    RISING: lazy_gettext("rising"),
+    FALLING: lazy_gettext("falling"),
+    NO_TREND: lazy_gettext("no measurable trend"),
+}
+TREND_CLASSES: Final = {RISING: "badge-refused", FALLING: "badge-ok"}
 FACTS: Final = {
     "fat_percent": lazy_gettext("Fat"),
     "steatosis_probability": lazy_gettext("Probability of any steatosis"),

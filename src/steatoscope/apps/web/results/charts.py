@@ -7,11 +7,11 @@ from itertools import pairwise
 from typing import Final
 
 from steatoscope.core.report import Report
+from steatoscope.service.report.contributions_figure import report_steps
 from steatoscope.service.report.formatting import compact, share, signed
-from steatoscope.service.report.wording import GRADE_CODES, feature_label
+from steatoscope.service.report.wording import GRADE_CODES
 
 WIDTH: Final = 340.0
-_MOST_BARS: Final = 10
 _PLOT: Final = (300.0, 560.0)
 
 
@@ -81,17 +81,25 @@ def grade_scale(report: Report) -> GradeScale | None:
 
 
 def contribution_bars(report: Report) -> tuple[Bar, ...]:
-    """The strongest contributions, strongest first."""
-    found = report.explanation.contributions if report.explanation else []
-    found = sorted(found, key=lambda part: -abs(part.effect_points))[:_MOST_BARS]
-    reach = max((abs(part.effect_points) for part in found), default=0.0) or 1.0
-    middle, half = sum(_PLOT) / 2, (_PLOT[1] - _PLOT[0]) / 2
+    """The strongest contributions, strongest first: from the start to the value, or each from the middle."""
+    steps = report_steps(report)
+    ends = [end for step in steps for end in (step.start, step.start + step.points)]
+    low, high = (min(ends), max(ends)) if has_start(report) and ends else _about_zero(ends)
+    scale = (_PLOT[1] - _PLOT[0]) / max(high - low, 1e-9)
     bars = []
-    for part in found:
-        width = half * abs(part.effect_points) / reach
-        adds = part.effect_points >= 0
-        x = middle if adds else middle - width
-        value = compact(float(f"{part.value:.3g}"))
-        points = signed(part.effect_points)
-        bars.append(Bar(feature_label(part.feature), value, points, round(x, 2), round(max(width, 1.0), 2), adds))
+    for step in steps:
+        width = max(scale * abs(step.points), 1.0)
+        x = min(_PLOT[0] + scale * (min(step.start, step.start + step.points) - low), _PLOT[1] - width)
+        adds = step.points >= 0
+        bars.append(Bar(step.label, step.value, signed(step.points), round(x, 2), round(width, 2), adds))
     return tuple(bars)
+
+
+def has_start(report: Report) -> bool:
+    """Whether the contributions go on from a start."""
+    return report.explanation is not None and report.explanation.start is not None
+
+
+def _about_zero(ends: list[float]) -> tuple[float, float]:
+    reach = max(map(abs, ends), default=0.0) or 1.0
+    return -reach, reach

@@ -72,13 +72,16 @@ def sees_identity() -> bool:
 
 
 def discreet(document: Any) -> Any:
-    """A report or manifest without paths, because a file name may name the patient; as it is for who may see names."""
+    """A report or manifest without paths, because a file name may name the patient, and without the day of the images.
+
+    It stays as it is for who may see names.
+    """
     return document if sees_identity() else _without_paths(document)
 
 
 def _without_paths(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {key: _hidden(key, value) for key, value in node.items()}
+        return {key: _hidden(key, value) for key, value in node.items() if key != "acquired"}
     return [_without_paths(item) for item in node] if isinstance(node, list) else node
 
 

@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from steatoscope.apps.web.problems import Problem
-from steatoscope.core.clinical_input import parse_clinical
-from steatoscope.core.errors import SteatoscopeError
+from steatoscope.pipeline.clinical_files import clinical_from_document, clinical_from_text, unreadable
 from steatoscope.science.clinical.grades import PROFILES
 
 MODALITIES: Final = ("US", "CT", "MR")
@@ -73,29 +72,20 @@ def _views_of(words: str) -> Mapping[str, Any]:
 
 
 def clinical_field(given: Any) -> dict[str, Any]:
-    """Clinical values from a JSON text or object; raises E_FORMAT with the offending keys."""
-    if isinstance(given, bytes | str):
-        if not given.strip():
-            return {}
+    """Clinical values from JSON, a FHIR R4 Bundle or CSV of one row, as a text or an object.
+
+    Raises E_FORMAT with the offending names, E_MIXED for several patients.
+    """
+    if isinstance(given, bytes):
         try:
-            given = json.loads(given)
-        except (ValueError, RecursionError) as fault:
-            raise _no_clinical("They are no JSON.") from fault
-    if given is None:
+            given = given.decode("utf-8-sig")
+        except UnicodeDecodeError as fault:
+            raise unreadable("It is no text in UTF-8.", "clinical") from fault
+    if given is None or (isinstance(given, str) and not given.strip()):
         return {}
-    if not isinstance(given, dict):
-        raise _no_clinical("They are JSON, but no object of names and values.")
-    return parse_clinical(given, path="clinical").model_dump(exclude_none=True)
-
-
-def _no_clinical(cause: str) -> SteatoscopeError:
-    return SteatoscopeError(
-        "E_FORMAT",
-        path="clinical",
-        message="The clinical values cannot be read.",
-        cause=cause,
-        remedy="Send a JSON object such as {\"age_years\": 52}; 'steatoscope schema clinical' prints the names.",
-    )
+    if isinstance(given, str):
+        return clinical_from_text(given, "clinical").values
+    return clinical_from_document(given, "clinical").values
 
 
 def flag_field(given: Any) -> bool:

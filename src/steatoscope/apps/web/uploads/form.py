@@ -13,13 +13,20 @@ from flask_babel import lazy_gettext as _l
 from steatoscope.core.clinical_input import ClinicalInput
 
 _GROUPS: Final[Mapping[LazyString, tuple[str, ...]]] = {
-    _l("Person"): ("age_years", "sex", "height_cm", "weight_kg", "bmi_kg_m2", "waist_cm", "alcohol_g_day"),
+    _l("Person"): (
+        "age_years", "sex", "height_cm", "weight_kg", "bmi_kg_m2", "waist_cm", "alcohol_g_day",
+        "asian_cutoffs",
+    ),
     _l("Liver enzymes and blood count"): (
         "alt_u_l", "ast_u_l", "ast_uln_u_l", "ggt_u_l", "platelets_10e9_l", "albumin_g_dl",
     ),
     _l("Metabolism"): (
-        "triglycerides_mg_dl", "hdl_mg_dl", "glucose_mg_dl", "fasting_insulin_mu_l", "hba1c_percent", "diabetes",
-        "metabolic_syndrome",
+        "triglycerides_mg_dl", "hdl_mg_dl", "glucose_mg_dl", "fasting_insulin_mu_l", "hba1c_percent",
+        "glucose_2h_mg_dl", "metabolic_syndrome",
+    ),
+    _l("Blood pressure, conditions and treatment"): (
+        "systolic_mmhg", "diastolic_mmhg", "antihypertensive_treatment", "lipid_treatment", "diabetes",
+        "diabetes_treatment", "insulin_treated", "impaired_fasting_glucose", "other_cause",
     ),
     _l("Elastography"): ("lsm_kpa", "cap_db_m"),
 }  # fmt: skip
@@ -42,6 +49,16 @@ _LABELS: Final[Mapping[str, LazyString]] = {
     "glucose_mg_dl": _l("Fasting glucose"),
     "fasting_insulin_mu_l": _l("Fasting insulin"),
     "hba1c_percent": _l("HbA1c"),
+    "glucose_2h_mg_dl": _l("Glucose after two hours"),
+    "systolic_mmhg": _l("Systolic pressure"),
+    "diastolic_mmhg": _l("Diastolic pressure"),
+    "antihypertensive_treatment": _l("Blood pressure treatment"),
+    "lipid_treatment": _l("Lipid treatment"),
+    "diabetes_treatment": _l("Diabetes treatment"),
+    "insulin_treated": _l("Insulin treatment"),
+    "impaired_fasting_glucose": _l("Impaired fasting glucose"),
+    "asian_cutoffs": _l("Lower limits for Asian people"),
+    "other_cause": _l("Other cause of fatty liver"),
     "diabetes": _l("Diabetes"),
     "metabolic_syndrome": _l("Metabolic syndrome"),
     "lsm_kpa": _l("Liver stiffness"),
@@ -52,28 +69,45 @@ _UNITS: Final[Mapping[str, str | LazyString]] = {
     "alcohol_g_day": _l("g a day"), "alt_u_l": "U/L", "ast_u_l": "U/L", "ast_uln_u_l": "U/L", "ggt_u_l": "U/L",
     "platelets_10e9_l": "10⁹/L", "albumin_g_dl": "g/dL", "triglycerides_mg_dl": "mg/dL", "hdl_mg_dl": "mg/dL",
     "glucose_mg_dl": "mg/dL", "fasting_insulin_mu_l": "µU/mL", "hba1c_percent": "%", "lsm_kpa": "kPa",
-    "cap_db_m": "dB/m",
+    "cap_db_m": "dB/m", "glucose_2h_mg_dl": "mg/dL", "systolic_mmhg": "mmHg", "diastolic_mmhg": "mmHg",
 }  # fmt: skip
 _TWINS: Final[Mapping[str, tuple[str, str, float]]] = {
     "triglycerides_mg_dl": ("triglycerides_mmol_l", "mmol/L", 88.57),
     "hdl_mg_dl": ("hdl_mmol_l", "mmol/L", 38.67),
+    "glucose_2h_mg_dl": ("glucose_2h_mmol_l", "mmol/L", 18.016),
     "glucose_mg_dl": ("glucose_mmol_l", "mmol/L", 18.016),
     "fasting_insulin_mu_l": ("fasting_insulin_pmol_l", "pmol/L", 1 / 6),
     "albumin_g_dl": ("albumin_g_l", "g/L", 0.1),
+}
+_CHOICES: Final[Mapping[str, tuple[tuple[str, LazyString], ...]]] = {
+    "sex": (("F", _l("Female")), ("M", _l("Male")), ("O", _l("Other"))),
+    "other_cause": (
+        ("none", _l("None known")),
+        ("drug", _l("Medicine")),
+        ("hepatitis_c", _l("Hepatitis C")),
+        ("wilson", _l("Wilson disease")),
+        ("lal_deficiency", _l("Lysosomal acid lipase deficiency")),
+        ("monogenic", _l("Other inherited disease")),
+        ("other", _l("Another cause")),
+    ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ClinicalField:
-    """One field: its key, label, kind, unit, range, and the choice of (key, unit) where it has an SI twin."""
+    """One field: its key, label, kind, unit, range, and the choice of (key, unit) where it has an SI twin.
+
+    ``choices`` are the words of a field of kind "choice".
+    """
 
     name: str
     label: LazyString
-    kind: Literal["number", "flag", "sex"]
+    kind: Literal["number", "flag", "choice"]
     unit: str | LazyString = ""
     low: float | None = None
     high: float | None = None
     units: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, LazyString], ...] = ()
 
 
 def clinical_groups() -> list[tuple[LazyString, list[ClinicalField]]]:
@@ -83,8 +117,8 @@ def clinical_groups() -> list[tuple[LazyString, list[ClinicalField]]]:
 
 def _field(name: str) -> ClinicalField:
     label, info = _LABELS[name], ClinicalInput.model_fields[name]
-    if name == "sex":
-        return ClinicalField(name, label, "sex")
+    if name in _CHOICES:
+        return ClinicalField(name, label, "choice", choices=_CHOICES[name])
     if "bool" in str(info.annotation):
         return ClinicalField(name, label, "flag")
     low, high = _limit(info.metadata, Ge, "ge"), _limit(info.metadata, Le, "le")

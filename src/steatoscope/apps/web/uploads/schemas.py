@@ -24,7 +24,11 @@ class StudyForm(BaseModel):
     views: Any = Field(
         default=None, json_schema_extra=_TEXT, description='{"a.png": "AR"}, or repeated texts such as AR=a.png.'
     )
-    clinical: Any = Field(default=None, json_schema_extra=_TEXT, description="Clinical values, a JSON object.")
+    clinical: Any = Field(
+        default=None,
+        json_schema_extra=_TEXT,
+        description="Clinical values: a JSON object, a FHIR R4 Bundle or CSV of one row.",
+    )
     modality: Any = Field(default=None, json_schema_extra=_TEXT, description="us, ct or mr; needed for NIfTI.")
     profile: Any = Field(default=None, json_schema_extra=_TEXT, description="Grade profile.")
     series: Any = Field(default=None, json_schema_extra=_TEXT, description="SeriesInstanceUID to measure.")

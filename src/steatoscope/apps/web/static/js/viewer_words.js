@@ -29,7 +29,12 @@ const IMAGES = {
   fat: () => t("Fat fraction"),
   r2star: () => t("R2*"),
 };
-const HEATS = { fat: () => t("Local fat"), r2star: () => t("Local R2*"), points: () => t("Where the estimate comes from") };
+const HEATS = {
+  fat: () => t("Local fat"),
+  r2star: () => t("Local R2*"),
+  points: () => t("Where the estimate comes from"),
+  focal: () => t("Focal region"),
+};
 const BOXES = { fatty: () => t("Fatty region"), spared: () => t("Spared region"), lesion: () => t("Focal region") };
 const UNITS = { percent: "%", "1/s": "s⁻¹", au: "", grey: "", points: "" };
 

@@ -1,0 +1,1 @@
+"""What moved a value: Shapley effects and the tests of a saliency map."""
