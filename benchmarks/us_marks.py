@@ -18,7 +18,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from steatoscope.core.image import Clip
 from steatoscope.imaging.phantoms.us import simulate_us
@@ -27,6 +26,7 @@ from steatoscope.imaging.preprocess.us_sector import Sector, find_sector
 from steatoscope.imaging.preprocess.us_words import BurnedMarks, burned_marks
 from steatoscope.learning.evaluation.trust_explanation_cases import Case
 from steatoscope.learning.inference.byra2018_data import read_byra2018
+from steatoscope.science.uncertainty.reliability import share_interval
 
 Grey = NDArray[np.uint8]
 KINDS = ("long word", "short word", "upright callipers", "slanted callipers")
@@ -144,7 +144,7 @@ def explanation_words(scans: list[Scan]) -> dict[str, Any]:
 
 def share(hits: int, n: int) -> dict[str, Any]:
     """Share in percent with its exact 95 % binomial interval (Clopper and Pearson, 1934)."""
-    interval = binomtest(hits, n).proportion_ci(method="exact")
+    interval = share_interval(hits, n)
     return {
         "n": n,
         "hits": hits,

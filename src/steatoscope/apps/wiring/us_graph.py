@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from steatoscope.apps.wiring.ultrasound import heat_of, mean_estimate
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Floats

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steatoscope.apps.wiring.ultrasound import STATISTIC, heat_of, mean_interval
+from steatoscope.apps.wiring.ultrasound import heat_of, mean_estimate
 from steatoscope.apps.wiring.us_flat import flat_picture
 from steatoscope.apps.wiring.us_reference import healthy_items, own_repeatability
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.measurement import Measurement, Quality
-from steatoscope.core.report import Contribution, StartPart, SteatosisPart
+from steatoscope.core.report import Contribution, StartPart
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.pipeline.findings import FatEstimate
 from steatoscope.pipeline.ports import PreparedView, Site, UltrasoundReading, ViewReading
-from steatoscope.science.clinical.grades import sd_from_interval
-from steatoscope.science.clinical.scales import pdff_equivalent
 from steatoscope.science.uncertainty.ensemble import spread
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from steatoscope.learning.evaluation.machine import versions
+from steatoscope.learning.evaluation.machine import hardware, versions
 from steatoscope.learning.evaluation.r1_data import R1Study
 from steatoscope.learning.evaluation.r1_scores import Answer, Truth, ranked
-from steatoscope.learning.evaluation.r5_words import PACKAGES, hardware
+from steatoscope.learning.evaluation.r5_words import PACKAGES
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence
 from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.learning.training.r1_regions import MODEL, PatientRegions

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from steatoscope.core.errors import SteatoscopeError, UsageError
 from steatoscope.learning.evaluation.baselines import Fold, group_folds
-from steatoscope.learning.evaluation.machine import versions
+from steatoscope.learning.evaluation.machine import hardware, versions
 from steatoscope.learning.evaluation.r5_scores import (
     CONTROL,
     FindingReading,
@@ -23,7 +23,7 @@ from steatoscope.learning.evaluation.r5_scores import (
     baseline_readings,
     row_of,
 )
-from steatoscope.learning.evaluation.r5_words import PACKAGES, hardware, notes, weights_words, worst_pictures
+from steatoscope.learning.evaluation.r5_words import PACKAGES, notes, weights_words, worst_pictures
 from steatoscope.learning.evaluation.report_evidence import Confusion, Evidence
 from steatoscope.learning.recipes import plan_of, recipe_named
 from steatoscope.learning.training.r5_pictures import CLASSES, FindingSet

@@ -7,12 +7,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from steatoscope.learning.evaluation.machine import hardware
 from steatoscope.learning.evaluation.r5_scores import FindingReading
 from steatoscope.learning.evaluation.report_evidence import CasePicture
 from steatoscope.learning.training.r5_pictures import CLASSES, FindingSet
-
-__all__ = ["PACKAGES", "hardware", "notes", "weights_words", "worst_pictures"]
 
 PACKAGES: Final = ("torch", "timm", "numpy", "scikit-learn", "opencv-python-headless")
 WORST: Final = 3

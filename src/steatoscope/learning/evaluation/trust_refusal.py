@@ -14,7 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-
 from steatoscope.learning.evaluation.report_evidence import Evidence
 from steatoscope.learning.evaluation.trust_refusal_cases import Analyse, Case, Verdict, judged
 from steatoscope.learning.evaluation.trust_refusal_ct import ct_foreign
@@ -23,6 +22,7 @@ from steatoscope.learning.evaluation.trust_refusal_real import real_cases
 from steatoscope.learning.evaluation.trust_refusal_simulated import simulated_cases
 from steatoscope.learning.evaluation.trust_refusal_sources import Sources
 from steatoscope.learning.evaluation.trust_refusal_us import us_foreign
+from steatoscope.science.uncertainty.reliability import share_interval
 
 GOAL_FOREIGN: Final = 0.95
 GOAL_REAL: Final = 0.03
