@@ -181,6 +181,14 @@ def test_one_file_is_given_by_name_and_many_as_their_folder(work: Work, frame: P
     assert files == {"images/a.png", "images/series/b.png"}
 
 
+def test_how_clinical_values_were_read_comes_with_them(work: Work, frame: Path) -> None:
+    read = {"clinical_remarks": ["Not taken: x."], "clinical_days": {"alt_u_l": "2020-01-01", "ggt_u_l": None}}
+    found, _ = inputs(work, work.add({"a.png": frame}, clinical={"alt_u_l": 40}, **read))
+    assert found.options.clinical_remarks == ("Not taken: x.",)
+    assert found.options.clinical_days == {"alt_u_l": "2020-01-01", "ggt_u_l": None}
+    assert inputs(work, work.add({"b.png": frame}))[0].options.clinical_remarks == ()
+
+
 def test_views_are_folders_of_their_own(work: Work, frame: Path) -> None:
     claim = work.add({"a.png": frame, "b.png": frame, "c.png": frame}, views={"AR": "a.png", "HR": ["b.png", "c.png"]})
     found, files = inputs(work, claim)

@@ -23,6 +23,8 @@ from steatoscope.learning.recipes import RECIPES  # noqa: E402
 from steatoscope.learning.training.export import export_onnx  # noqa: E402
 
 WHOLE = [card for card in CARDS.values() if card.export == "whole"]
+# A hundred random layers amplify the last digit, differently on each processor; a wrong graph is off by far more.
+ROUNDING = 1e-3
 DETECTORS = [card for card in CARDS.values() if card.export == "parts"]
 
 
@@ -77,8 +79,9 @@ def test_the_exported_graph_answers_as_the_network(card: ArchitectureCard, tmp_p
         input_names=list(card.inputs),
         output_names=list(card.outputs),
         half=False,
+        limit=ROUNDING,
     )
-    assert worst <= 1e-4
+    assert worst <= ROUNDING
     assert (tmp_path / "model.onnx").stat().st_size > 100_000
 
 

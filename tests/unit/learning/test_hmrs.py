@@ -156,7 +156,7 @@ def test_too_few_patients_are_named(tmp_path: Path) -> None:
         rows.append(f"{number},{5 * number},1")
         folder = tmp_path / "data" / f"patient_{number:02d}"
         folder.mkdir(parents=True)
-        cv2.imwrite(str(folder / "frame_01.png"), draw.integers(0, 255, (120, 160), dtype=np.uint8))
+        cv2.imwrite(str(folder / "frame_01.png"), draw.integers(0, 255, (160, 200), dtype=np.uint8))
     (tmp_path / "data" / "labels.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     with pytest.raises(SteatoscopeError, match="E_SUBJECTS") as caught:
         run_r4("real-small", tmp_path / "data", tmp_path / "out")

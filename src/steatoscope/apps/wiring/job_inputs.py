@@ -61,6 +61,8 @@ def gather_inputs(service: Service, claim: Claim, images: Path, masks: Path) -> 
         model=choices.get("model"),
         liver_mask=_mask(service.blobs, choices, masks),
         clinical=clinical,
+        clinical_remarks=tuple(choices.get("clinical_remarks", ())),
+        clinical_days=dict(choices.get("clinical_days", {})),
         reference=site_reference(service.settings.baseline),
         clinical_model=site_clinical_model(service.settings.clinical_model),
     )

@@ -48,7 +48,7 @@ def test_every_name_has_a_field() -> None:
     ],
 )
 def test_each_way_of_writing_is_taken(text: Any) -> None:
-    assert clinical_field(text) == {"alt_u_l": 40}
+    assert clinical_field(text).values == {"alt_u_l": 40}
 
 
 @pytest.mark.parametrize(("text", "code"), [(b"\xff\xfe", "E_FORMAT"), ("alt_u_l\n40\n50\n", "E_MIXED")])

@@ -150,6 +150,26 @@ def test_fields_are_kept(bench: Bench) -> None:
     assert study.options == {"modality": "US"}
 
 
+def test_how_clinical_values_were_read_is_kept(bench: Bench) -> None:
+    seen = [("1742-6", 48, "U/L", "2010-06-01"), ("1920-8", 36, "U/L", "2024-06-01"), ("777-3", 9, "10*9/L", "")]
+    resources = [
+        {
+            "resourceType": "Observation", "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+            "valueQuantity": {"value": value, "code": unit, **({} if day else {"comparator": "<"})},
+            **({"effectiveDateTime": day} if day else {}),
+        }
+        for code, value, unit, day in seen
+    ]  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": one} for one in resources]}
+    answer = send(bench, ("a.png", png()), clinical=json.dumps(bundle), modality="us")
+    assert answer.status_code == 202, answer.text
+    study = study_of(bench, answer.json["study_id"])
+    assert study.clinical == {"alt_u_l": 48, "ast_u_l": 36}
+    assert study.options["clinical_days"] == {"alt_u_l": "2010-06-01", "ast_u_l": "2024-06-01"}
+    assert any("platelets" in remark for remark in study.options["clinical_remarks"])
+
+
 def test_repeated_views_and_views_the_other_way_round(bench: Bench) -> None:
     files = ("a.png", png(1)), ("b.png", png(2))
     first = send(bench, *files, views=["AR=a.png", "HR=b.png"]).json

@@ -86,12 +86,14 @@ def _again(session: Session, upload: Upload) -> tuple[dict[str, Any], int]:
 
 
 def _order(body: CommitBody) -> Order:
+    clinical = fields.clinical_field(body.clinical)
+    options = fields.options_field(body.modality, body.profile, body.series)
     return Order(
         owner_id=owner_id(),
         subject=fields.text_field("subject", body.subject) or None,
         views=fields.views_field([body.views] if body.views else []),
-        clinical=fields.clinical_field(body.clinical),
-        options=fields.options_field(body.modality, body.profile, body.series),
+        clinical=clinical.values,
+        options={**options, **fields.reading_options(clinical)},
         description=fields.text_field("description", body.description),
         force=body.force,
     )

@@ -47,13 +47,14 @@ def send_study(form: StudyForm) -> tuple[dict[str, Any], int]:
 def _order() -> Order:
     given = request.form
     attached = request.files.get("clinical")
-    clinical = path_of(attached).read_bytes() if attached is not None else given.get("clinical")
+    clinical = fields.clinical_field(path_of(attached).read_bytes() if attached is not None else given.get("clinical"))
+    options = fields.options_field(given.get("modality"), given.get("profile"), given.get("series"))
     return Order(
         owner_id=owner_id(),
         subject=fields.text_field("subject", given.get("subject")) or None,
         views=fields.views_field(given.getlist("views")),
-        clinical=fields.clinical_field(clinical),
-        options=fields.options_field(given.get("modality"), given.get("profile"), given.get("series")),
+        clinical=clinical.values,
+        options={**options, **fields.reading_options(clinical)},
         description=fields.text_field("description", given.get("description")),
         force=fields.flag_field(given.get("force")),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from steatoscope.apps.web.problems import Problem
+from steatoscope.pipeline.clinical_dates import ClinicalRead
 from steatoscope.pipeline.clinical_files import clinical_from_document, clinical_from_text, unreadable
 from steatoscope.science.clinical.grades import PROFILES
 
@@ -71,8 +72,8 @@ def _views_of(words: str) -> Mapping[str, Any]:
     return {name.strip(): view.strip()}
 
 
-def clinical_field(given: Any) -> dict[str, Any]:
-    """Clinical values from JSON, a FHIR R4 Bundle or CSV of one row, as a text or an object.
+def clinical_field(given: Any) -> ClinicalRead:
+    """Clinical values, remarks and days from JSON, a FHIR R4 Bundle or CSV of one row, as a text or an object.
 
     Raises E_FORMAT with the offending names, E_MIXED for several patients.
     """
@@ -82,10 +83,16 @@ def clinical_field(given: Any) -> dict[str, Any]:
         except UnicodeDecodeError as fault:
             raise unreadable("It is no text in UTF-8.", "clinical") from fault
     if given is None or (isinstance(given, str) and not given.strip()):
-        return {}
+        return ClinicalRead({})
     if isinstance(given, str):
-        return clinical_from_text(given, "clinical").values
-    return clinical_from_document(given, "clinical").values
+        return clinical_from_text(given, "clinical")
+    return clinical_from_document(given, "clinical")
+
+
+def reading_options(read: ClinicalRead) -> dict[str, Any]:
+    """What a study's options keep of how its clinical values were read: the remarks and the days, where there are any."""
+    kept = {"clinical_remarks": list(read.remarks), "clinical_days": dict(read.days)}
+    return {name: value for name, value in kept.items() if value}
 
 
 def flag_field(given: Any) -> bool:
