@@ -29,6 +29,9 @@ RUN_normality = normality $(REAL)"
 RUN_longitudinal = longitudinal $(REAL)"
 RUN_clinical = clinical
 TRUST := uncertainty refusal explanation normality longitudinal clinical
+# two workers share the cores: threads that wait for one another would more than double the time
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 STEATOSCOPE_THREADS=1
+PYTEST = $(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 FULL := r1 r2 r3 r4-medium r4-real r5 aul byra2018 mr_pdff phantom $(TRUST) r4
 
 .PHONY: demo train test check check-full docs format clean full-data
@@ -55,7 +58,7 @@ demo: $(VENV)/.base
 train: $(VENV)/.train
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(PYTEST)
 
 check: $(VENV)/.train
 	$(BIN)/ruff format --check .
@@ -64,7 +67,7 @@ check: $(VENV)/.train
 	$(BIN)/lint-imports
 
 check-full: full-data check
-	STEATOSCOPE_FULL=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	STEATOSCOPE_FULL=1 $(PYTEST)
 	$(MAKE) --no-print-directory $(FULL:%=$(RESULTS)/%/benchmark.json)
 	$(BIN)/python -m steatoscope lab $(RESULTS) --out $(RESULTS)/laboratory
 

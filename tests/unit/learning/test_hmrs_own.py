@@ -29,7 +29,7 @@ def _table(folder: Path, count: int = 28, scale: str = "pdff", **changed: Mappin
     folder.mkdir()
     rows = []
     for number in range(count):
-        cv2.imwrite(str(folder / f"f{number:02d}.png"), painted(1.4 * number, number, (120, 170)))
+        cv2.imwrite(str(folder / f"f{number:02d}.png"), painted(1.4 * number, number, (170, 200)))
         row = dict(zip(columns, (f"f{number:02d}.png", f"p{number:02d}", "us", 1.4 * number, scale), strict=True))
         rows.append(row | {name: cells[number] for name, cells in changed.items() if number in cells})
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:

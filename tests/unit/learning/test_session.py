@@ -92,6 +92,7 @@ def test_a_graph_answers_by_name_and_casts_its_input(folder: Path):
 
 
 def test_a_session_is_opened_once_and_repeats_to_the_bit(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("STEATOSCOPE_THREADS", "2")
     opened = session(open_model(folder))
     assert session(open_model(folder)) is opened
     x = np.random.default_rng(2).normal(size=(2, 2, 64, 64))

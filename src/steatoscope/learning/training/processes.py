@@ -18,6 +18,8 @@ from typing import Any, Final, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from steatoscope.core.errors import UsageError
 
@@ -65,13 +67,30 @@ def joined(out: Path) -> Iterator[Path]:
     device = training_device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
+    store, number, count = _meeting()
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
+        store=store,
+        rank=number,
+        world_size=count,
+        timeout=LONGEST_WAIT,
+    )
     try:
         with _own_folder(out) as folder:
             yield folder
             dist.barrier()
     finally:
         dist.destroy_process_group()
+
+
+def _meeting() -> tuple[Store, int, int]:
+    """Where the processes find one another, this one's rank and their count.
+
+    torchrun may keep one store over restarts. Under a name of its own each attempt never finds the addresses of
+    processes that have died, which it would wait for.
+    """
+    store, number, count = next(rendezvous("env://", timeout=LONGEST_WAIT))
+    return PrefixStore(f"attempt-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store), number, count
 
 
 @contextmanager

@@ -90,7 +90,7 @@ def clinical_field(given: Any) -> ClinicalRead:
 
 
 def reading_options(read: ClinicalRead) -> dict[str, Any]:
-    """What a study's options keep of how its clinical values were read: the remarks and the days, where there are any."""
+    """What a study keeps of how its clinical values were read: the remarks and the days, where there are any."""
     kept = {"clinical_remarks": list(read.remarks), "clinical_days": dict(read.days)}
     return {name: value for name, value in kept.items() if value}
 
