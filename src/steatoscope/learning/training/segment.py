@@ -49,6 +49,7 @@ def train_segmenter(
 
     ``classes`` are those that the pictures' masks hold, by default the modality's own.
     """
+    torch.manual_seed(seed)
     network = LiteUNet(len(classes or CLASSES[kind]))
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     schedule = Schedule(steps or STEPS[kind], PEAK_RATE, weight_decay=WEIGHT_DECAY, seed=seed)
