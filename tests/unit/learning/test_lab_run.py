@@ -43,6 +43,15 @@ def test_what_is_not_recorded_is_said_to_be_missing() -> None:
     assert dict(run_of({"manifest": {"seconds": 700}}, {}))["time"] == "12 min"
 
 
+def test_a_split_says_how_many_were_tested_where_not_all_were() -> None:
+    manifest = {"split": [{"test": ["a", "b"]}]}
+    part = dict(run_of({"manifest": manifest, "n_subjects": 20, "n_tested": 2}, {}))["split"]
+    assert part.endswith("in benchmark.json; 2 of 20 subjects tested")
+    for known in ({}, {"n_tested": 20}):
+        whole = dict(run_of({"manifest": manifest, "n_subjects": 20, **known}, {}))["split"]
+        assert whole == "one fold by subject; subject lists in benchmark.json"
+
+
 def test_only_a_figure_that_others_have_with_an_interval_lacks_one() -> None:
     results = {"a": {"auc": 0.5, "auc_ci": [0, 1]}, "b": {"auc": 0.5}, "speed": {"ms": 3.0}}
     assert failures_of({"left_out": 0, "results": results}) == ["'b' has no interval"]

@@ -155,6 +155,11 @@ def test_the_recipe_runs_and_packs_a_model(folder: Path, tmp_path: Path, monkeyp
     row = document["results"]["lite0, frozen, head of R2, last weights"]
     assert {"accuracy_4", "macro_f1", "recall_normal"} <= row.keys()
     assert {"published", "baseline: GLCM + SVM", "baseline: random forest"} <= document["results"].keys()
+    assert (document["n_subjects"], document["n_images"]) == (12, 48)
+    assert (document["n_tested"], document["left_out"]) == (2, 0)
+    assert document["data"].endswith("plan small, 2 of 12 subjects tested")
+    assert "Here: 12 subjects (byra2018), 2 of them tested" in document["comparability"]
+    assert any("1 of 10 folds by patient" in note for note in document["evidence"].notes)
     manifest = document["manifest"]
     assert manifest["weights"]["sha256"]
     assert {"learn", "watch", "test"} <= manifest["split"][0].keys()
@@ -165,7 +170,12 @@ def test_the_recipe_runs_and_packs_a_model(folder: Path, tmp_path: Path, monkeyp
     model = tmp_path / "model"
     shutil.copytree(out, model / "work")
     train_r2(folder, model, seed=0, steps=4, resume=True, plan="small")
-    graph = GraphModel(read_folder(model))
+    packed = read_folder(model)
+    assert packed.training["plan"]["name"] == "small"
+    assert "(2 of 12 patients in 1 of 10 folds, plan small)" in packed.training["split"]
+    assert not any(name.endswith("_ci") for name in packed.training["metrics"])
+    assert "an interval over them means nothing" in (model / "card.md").read_text(encoding="utf-8")
+    graph = GraphModel(packed)
     answer = graph.predict(*painted_clip())
     assert sum(answer.grade_probabilities.values()) == pytest.approx(1.0)
     assert graph.training_sha256

@@ -123,6 +123,10 @@ def test_the_ladder_runs_and_packs(folder: Path, tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("STEATOSCOPE_CACHE", str(tmp_path / "cache"))
     document = run_r3("small", folder, tmp_path / "run")
     results = document["results"]
+    notes = " ".join(document["evidence"].notes)
+    assert "1 of 5 folds by patient" in notes
+    assert "No intervals at 90 %" in notes
+    assert not any("interval_coverage_90" in row for row in results.values())
     assert {
         "baseline CNN, from scratch", "lite0, frozen, two heads", "lite0 + attention", "lite0, fusion of 3 frames",
         "lite0, fusion of 3 frames, one missing",
@@ -134,7 +138,10 @@ def test_the_ladder_runs_and_packs(folder: Path, tmp_path: Path, monkeypatch: py
         model = tmp_path / rung
         shutil.copytree(tmp_path / "run", model / "work")
         train_r3(folder, model, seed=0, steps=2, resume=True, plan="small", rung=rung)
-        graph = GraphModel(read_folder(model))
+        packed = read_folder(model)
+        assert packed.training["plan"]["run_folds"] == 1
+        assert "in 1 of 5 folds, plan small" in packed.training["split"]
+        graph = GraphModel(packed)
         for views in (1, 3):
             answer = graph.predict_views([GraphView(None, *painted_clip())] * views)[0]
             assert 0.0 <= answer.value_percent <= 100.0

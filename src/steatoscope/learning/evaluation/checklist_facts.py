@@ -62,10 +62,10 @@ def _short(value: Any) -> str:
 
 
 def _numbers(document: Document) -> str:
-    return (
-        f"{document['n_subjects']} subjects with {document['n_images']} images were scored, "
-        f"{document['left_out']} left out"
-    )
+    subjects = document["n_subjects"]
+    tested = document.get("n_tested", subjects)
+    scored = "were scored" if tested == subjects else f"in the set, {tested} of the subjects were tested"
+    return f"{subjects} subjects with {document['n_images']} images {scored}, {document['left_out']} left out"
 
 
 def _left_out(document: Document) -> str:
@@ -119,11 +119,12 @@ def _selection(document: Document) -> str | None:
     return _at("manifest", "selection")(document) or _at("configuration", "selection")(document)
 
 
+_comparability: Final = _either(_at("comparability"), _at("recipe", "comparability"))
 FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
     {
         "acquisition": _at("manifest", "acquisition"),
         "command": _at("run", "command", words="repeated by: {}"),
-        "comparability": _at("recipe", "comparability"),
+        "comparability": _comparability,
         "data": _data,
         "demographics": _at("manifest", "demographics"),
         "diagnostic": _diagnostic,
@@ -136,7 +137,7 @@ FACTS: Final[Mapping[str, Fact]] = MappingProxyType(
         "intervals": _intervals,
         "left_out": _left_out,
         "level": _either(_at("manifest", "level"), _at("manifest", "split", words="by subject: {}")),
-        "limits": _either(_at("recipe", "comparability"), _at("notes")),
+        "limits": _either(_comparability, _at("notes")),
         "method": _either(_at("recipe", "title"), _at("model", "name")),
         "metrics": _metrics,
         "missing": _at("manifest", "missing"),

@@ -13,12 +13,13 @@ import numpy as np
 
 from steatoscope.learning.evaluation.grading_baselines import baseline_rows
 from steatoscope.learning.evaluation.grading_compare import compared
-from steatoscope.learning.evaluation.grading_manifest import manifest, marked
+from steatoscope.learning.evaluation.grading_manifest import compared_with, manifest, marked
 from steatoscope.learning.evaluation.grading_scores import Graded, by_patient
 from steatoscope.learning.evaluation.grading_start import Start, start_of
 from steatoscope.learning.evaluation.report_evidence import Evidence
 from steatoscope.learning.recipes import plan_of, recipe_named
 from steatoscope.learning.training.features_cache import key_of
+from steatoscope.learning.training.grading_card import Evaluated
 from steatoscope.learning.training.grading_covariates import Covariates, covariates_of
 from steatoscope.learning.training.grading_data import GradingSet, read_grading
 from steatoscope.learning.training.grading_folds import Fold, GradingPlan
@@ -61,6 +62,12 @@ class GradingRun:
         """How rows call the encoder, and that its weights are random where they are."""
         return self.start.title + (" (random weights)" if self.bank.weights["source"] == "random" else "")
 
+    @property
+    def tested(self) -> Evaluated:
+        """How many patients were tested, in how many folds."""
+        patients = len(np.unique(np.concatenate([fold.test for fold in self.folds])))
+        return Evaluated(patients, len(self.data.names), len(self.folds), self.plan.folds, self.plan.name)
+
     @cached_property
     def graded(self) -> dict[str, Graded]:
         """Each row's answers by patient."""
@@ -72,7 +79,7 @@ class GradingRecipe:
     """What tells one grading recipe from another.
 
     ``words`` is how the table calls each reading; ``shown`` is the one whose cases are listed; ``pairs`` are those
-    whose difference is tested where both are there.
+    whose difference is tested where both are there; ``theirs`` is what the publication's figures rest on.
     """
 
     name: str
@@ -84,6 +91,7 @@ class GradingRecipe:
     evidence: Callable[[GradingRun], Evidence]
     shown: str
     pairs: Sequence[tuple[str, str]]
+    theirs: str
 
     def plan(self, name: str) -> GradingPlan:
         """A plan by its name; raises UsageError where there is none of that name."""
@@ -144,17 +152,19 @@ def _identity(plan: GradingPlan, data: GradingSet, encoder: Encoder, known: Cova
 def document(recipe: GradingRecipe, run: GradingRun, rows: Rows, seconds: float) -> Rows:
     """The benchmark's document: rows of the run beside the publication's, cases, comparisons, manifest, evidence."""
     published = {name: dict(figures) for name, figures in recipe_named(recipe.name).published.items()}
-    graded = run.graded
-    shown = graded[recipe.shown]
-    frames = int(np.isin(run.data.patient, shown.patient).sum())
+    graded, tested = run.graded, run.tested
+    part = "" if tested.patients == tested.known else f", {tested.patients} of {tested.known} subjects tested"
     found = {
         "name": recipe.name,
-        "data": f"{run.data.words}; plan {run.plan.name}",
-        "n_subjects": len(shown.patient),
-        "n_images": frames,
-        "left_out": len(run.data) - frames,
+        "data": f"{run.data.words}; plan {run.plan.name}{part}",
+        "n_subjects": tested.known,
+        "n_images": len(run.data),
+        "n_tested": tested.patients,
+        # The readers refuse a set with an image that cannot be used: none is excluded.
+        "left_out": 0,
+        "comparability": compared_with(recipe.theirs, run),
         "results": {**marked(rows, run.data), **published},
-        "cases": cases(run.data, shown),
+        "cases": cases(run.data, graded[recipe.shown]),
         "manifest": manifest(run, seconds, {name: list(one.temperatures) for name, one in graded.items()}),
         "evidence": recipe.evidence(run),
     }

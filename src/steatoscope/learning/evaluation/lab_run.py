@@ -20,7 +20,7 @@ def run_of(document: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[tuple
     rows = {
         "command": run.get("command"),
         "plan": recipe.get("plan"),
-        "split": split_of(manifest.get("split", document.get("configuration"))),
+        "split": _tested(split_of(manifest.get("split", document.get("configuration"))), document),
         "seed": run.get("seed", manifest.get("seed", manifest.get("seeds"))),
         "weights": weights_of(manifest.get("weights", run.get("weights"))),
         "time": None if seconds is None else f"{_duration(seconds)}{', last part only' if run.get('resumed') else ''}",
@@ -58,6 +58,12 @@ def split_of(split: Any) -> Any:
         times = f", drawn {len(split)} times" if repeated and len(split) > 1 else ""
         return f"{count} by subject{times}; subject lists in {BENCHMARK}"
     return split
+
+
+def _tested(split: Any, document: Mapping[str, Any]) -> Any:
+    """A split with how many subjects were tested, where that is recorded and not all were."""
+    tested, subjects = document.get("n_tested"), document.get("n_subjects")
+    return split if tested in (None, subjects) else f"{split}; {tested} of {subjects} subjects tested"
 
 
 def weights_of(weights: Any) -> Any:

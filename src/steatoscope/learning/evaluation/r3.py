@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from steatoscope.learning.evaluation.grading_manifest import counted, split_words
 from steatoscope.learning.evaluation.grading_run import (
     GradingRecipe,
     GradingRun,
@@ -16,12 +17,13 @@ from steatoscope.learning.evaluation.grading_run import (
     benchmark,
     cross_validated,
 )
-from steatoscope.learning.evaluation.grading_scores import counts_of, scored, shipped_calibration
+from steatoscope.learning.evaluation.grading_scores import LEVEL, counts_of, scored, shipped_calibration
 from steatoscope.learning.evaluation.grading_start import start_notes
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence, Reliability, Roc
 from steatoscope.learning.training.grading_cv import CLINICAL, LIVER, cross_r3
 from steatoscope.learning.training.grading_folds import R3_FOLDS, GradingPlan, r3_folds
 from steatoscope.science.clinical.grades import LABELS
+from steatoscope.science.uncertainty.conformal import conformal_rank
 
 if TYPE_CHECKING:
     from steatoscope.learning.training.grading_pack import Calibration
@@ -50,14 +52,7 @@ PLANS: Final = {
     ),
 }  # fmt: skip
 ONE_VIEW: Final = "The views that are fused are frames of one view: the set names no others."
-NOTES: Final = (
-    "Published figures name no sample size.",
-    "The ladder's rows were fixed beforehand; all that were run are here, and none was chosen by its figures.",
-    "A quarter of each fold's training patients chooses the weights that stay and the temperature: about eight "
-    "patients, so that calibration is uncertain. ece_uncalibrated is before, ece after.",
-    "Intervals at 90 % take the residuals of the other folds' test patients.",
-    "The baseline CNN is the five convolutions of recipe R4 with pooling, on 112 x 112 pixels, from random weights.",
-)
+THEIRS: Final = "The publication, with EfficientNet-B3, gives no sample size and no intervals."
 
 
 def run_r3(
@@ -99,6 +94,28 @@ def _rows(run: GradingRun) -> dict[str, Any]:
     return {words[name]: scored(one, seed=run.seed) for name, one in run.graded.items()}
 
 
+def notes_of(run: GradingRun) -> tuple[str, ...]:
+    """How the run was done, and what its rows can tell."""
+    watch = counted([len(fold.watch) for fold in run.folds])
+    bounds = "take the residuals of the other folds' test patients"
+    return (
+        "Published figures name no sample size.",
+        "The ladder's rows were fixed beforehand; all that were run are here, and none was chosen by its figures.",
+        split_words(run),
+        f"Of each fold, the patients that validate ({watch}) choose the weights that stay and the temperature: the "
+        "fewer, the less certain the calibration. ece_uncalibrated is before, ece after.",
+        f"Intervals at 90 % {bounds}." if _bounded(run) else f"No intervals at 90 %: they {bounds}, too few here.",
+        "The baseline CNN is the five convolutions of recipe R4 with pooling, on 112 x 112 pixels, from random "
+        "weights.",
+    )
+
+
+def _bounded(run: GradingRun) -> bool:
+    """Whether every fold has enough test patients of other folds for an interval."""
+    others = [run.tested.patients - len(fold.test) for fold in run.folds]
+    return all(conformal_rank(count, LEVEL) <= count for count in others)
+
+
 def _evidence(run: GradingRun) -> Evidence:
     graded, words = run.graded, row_words(run)
     last, curves = graded["ensemble"], ("before", "after")
@@ -117,13 +134,13 @@ def _evidence(run: GradingRun) -> Evidence:
             for when, p in both.items()
         ),
         agreements=(Agreement("Ensemble against the reference", "percent", last.fat, last.true_fat),),
-        notes=(*start_notes(run.start, run.bank.weights, *PUBLISHED), views, *NOTES),
+        notes=(*start_notes(run.start, run.bank.weights, *PUBLISHED), views, *notes_of(run)),
     )
 
 
 RECIPE: Final = GradingRecipe(
     name=NAME, plans=PLANS, folds=r3_folds, cross=cross_r3, words=row_words, rows=_rows, evidence=_evidence,
-    shown="ensemble",
+    shown="ensemble", theirs=THEIRS,
     pairs=(
         ("ensemble", "plain"), ("fusion-3", "attention"), (f"attention{CLINICAL}", "attention"),
         (f"fusion-3{CLINICAL}", "fusion-3"),
@@ -166,5 +183,5 @@ def _calibration(kind: str, run: GradingRun, row: Mapping[str, Any]) -> Calibrat
         if kind == "ensemble"
         else ("r3-fusion", "Grades steatosis and reads fat on any number of frames, fused (recipe R3).")
     )
-    card = grading_card(title, words, row, run.data.source, run.bank.weights)
-    return Calibration(best, temperature, half, row, card)
+    card = grading_card(title, words, row, run.data.source, run.bank.weights, run.tested)
+    return Calibration(best, temperature, half, row, card, run.tested)

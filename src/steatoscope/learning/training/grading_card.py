@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from steatoscope.imaging.io.simulated import files_are_simulated
@@ -16,11 +17,43 @@ WORDS: Final[Mapping[str, str]] = {
     "mae_percent": "mean absolute error, points",
     "ece": "expected calibration error, steatosis",
 }
+LEAST_TESTED: Final = 10
 
 
-def grading_card(title: str, words: str, row: Mapping[str, Any], source: Any, weights: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Whose figures a model carries: the tested of all patients, the folds that were run of all, and the plan."""
+
+    patients: int
+    known: int
+    folds: int
+    of_folds: int
+    plan: str
+
+    @property
+    def words(self) -> str:
+        """The counts in words."""
+        return f"{self.patients} of {self.known} patients in {self.folds} of {self.of_folds} folds, plan {self.plan}"
+
+    @property
+    def few(self) -> bool:
+        """Whether an interval over these patients means nothing."""
+        return self.patients < LEAST_TESTED
+
+
+def told_figures(row: Mapping[str, Any], tested: Evaluated | None) -> dict[str, Any]:
+    """The figures of a row, without their intervals where too few patients were tested."""
+    few = tested is not None and tested.few
+    return {name: value for name, value in row.items() if not (few and name.endswith("_ci"))}
+
+
+def grading_card(
+    title: str, words: str, row: Mapping[str, Any], source: Any, weights: Mapping[str, Any],
+    tested: Evaluated | None = None,
+) -> str:  # fmt: skip
     """The card in Markdown; ``row`` holds figures of left-out patients, ``source`` is the training set."""
-    figures = [f"| {text} | {_cell(row, name)} |" for name, text in WORDS.items() if name in row]
+    told = told_figures(row, tested)
+    figures = [f"| {text} | {_cell(told, name)} |" for name, text in WORDS.items() if name in told]
     lines = [
         f"# {title}",
         "",
@@ -32,7 +65,7 @@ def grading_card(title: str, words: str, row: Mapping[str, Any], source: Any, we
         f"- Encoder: {weights['encoder']}, frozen, weights: {weights['source']}. Tan M, Le Q. EfficientNet. ICML 2019.",
         "- Licence: Apache-2.0.",
         "",
-        "## Figures of left-out patients (95 % patient bootstrap)",
+        *_heading(tested),
         "",
         "| figure | value |",
         "|---|---|",
@@ -44,6 +77,17 @@ def grading_card(title: str, words: str, row: Mapping[str, Any], source: Any, we
         "",
     ]
     return "\n".join(lines)
+
+
+def _heading(tested: Evaluated | None) -> list[str]:
+    """What the figures are of, and what they are worth."""
+    heading = "## Figures of left-out patients"
+    if tested is None:
+        return [f"{heading} (95 % patient bootstrap)"]
+    if tested.few:
+        warning = f"Fewer than {LEAST_TESTED}: an interval over them means nothing, none is given, and the figures"
+        return [heading, "", f"Tested: {tested.words}. {warning} show only that the recipe runs."]
+    return [f"{heading} (95 % patient bootstrap)", "", f"Tested: {tested.words}."]
 
 
 def _origin(source: Any) -> str:

@@ -7,7 +7,7 @@ left-out patients. So nothing is held back and nothing is tuned on what the head
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -19,6 +19,7 @@ from steatoscope.learning.model_folder import ModelFolder
 from steatoscope.learning.models.grading import AttentionGrader, FourGradeNet, MultiViewGrader
 from steatoscope.learning.training.export import export_onnx
 from steatoscope.learning.training.features_cache import key_of
+from steatoscope.learning.training.grading_card import Evaluated, told_figures
 from steatoscope.learning.training.grading_cv import R2_RATE, grade_percent
 from steatoscope.learning.training.grading_features import Bank, frozen_encoder
 from steatoscope.learning.training.grading_fit import BATCH, VIEWS, Training, train_grader
@@ -32,13 +33,17 @@ _SIDE: Final = 224
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What the cross-validation says of the model that ships: steps, temperature, half-width at 0.9, figures, card."""
+    """What the cross-validation says of the model that ships: steps, temperature, half-width at 0.9, figures, card.
+
+    ``tested`` says whose figures they are.
+    """
 
     best_step: int
     temperature: float
     half_width: float | None
     metrics: Mapping[str, Any]
     card: str
+    tested: Evaluated | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +68,7 @@ def pack_r2(
     example = (torch.rand(2, 1, _SIDE, _SIDE),)
     axes = {name: {0: "frames"} for name in ("image", "grade", "cam")}
     export_onnx(graph, example, out / "model.onnx", input_names=["image"], output_names=["grade", "cam"], dynamic=axes)
-    return _written("r2-grading", "r2-resnet50-grading", bank, settings, out, found, seed, ready)
+    return _written("r2-grading", "r2-resnet50-grading", bank, plan, settings, out, found, seed, ready)
 
 
 def pack_ensemble(
@@ -82,7 +87,7 @@ def pack_ensemble(
     axes = {name: {0: "frames"} for name in ("image", *names)}
     example = (torch.rand(2, 1, _SIDE, _SIDE),)
     export_onnx(graph, example, out / "model.onnx", input_names=["image"], output_names=names, dynamic=axes)
-    return _written("r3-ensemble", "r3-multiview", bank, settings, out, found, seed, ready)
+    return _written("r3-ensemble", "r3-multiview", bank, plan, settings, out, found, seed, ready)
 
 
 def pack_fusion(
@@ -101,7 +106,7 @@ def pack_fusion(
         network, example, out / "model.onnx", input_names=["views", "present"], output_names=["grade", "fat"],
         dynamic=axes,
     )  # fmt: skip
-    return _written("r3-fusion", "r3-multiview", bank, settings, out, found, seed)
+    return _written("r3-fusion", "r3-multiview", bank, plan, settings, out, found, seed)
 
 
 def _everyone(bank: Bank) -> Any:
@@ -127,14 +132,16 @@ def _settings(bank: Bank, found: Calibration) -> GraphSettings:
 
 
 def _written(
-    name: str, recipe: str, bank: Bank, settings: GraphSettings, out: Path, found: Calibration, seed: int,
-    ready: Ready | None = None,
+    name: str, recipe: str, bank: Bank, plan: GradingPlan, settings: GraphSettings, out: Path, found: Calibration,
+    seed: int, ready: Ready | None = None,
 ) -> ModelFolder:  # fmt: skip
     settings.check()
     records = bank.data.source.records()
+    counts = f" ({found.tested.words})" if found.tested else ""
     training = {
-        "recipe": recipe, "seed": seed, "data": records, "metrics": dict(found.metrics), "weights": dict(bank.weights),
-        "split": "all patients; calibrated on patients left out in the cross-validation of the same recipe",
+        "recipe": recipe, "seed": seed, "plan": asdict(plan), "data": records, "weights": dict(bank.weights),
+        "metrics": told_figures(found.metrics, found.tested),
+        "split": f"all patients; calibrated on patients left out in the cross-validation of the same recipe{counts}",
         "data_sha256": key_of(row["sha256"] for row in records), **(ready.told if ready else {}),
     }  # fmt: skip
     return write_model(
