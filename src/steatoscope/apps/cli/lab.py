@@ -9,6 +9,7 @@ import click
 
 from steatoscope.apps.cli.folders import check_foreign, check_out
 from steatoscope.apps.cli.output import emit, note
+from steatoscope.core.errors import UsageError
 
 
 @click.command()
@@ -33,6 +34,8 @@ def lab(
     from steatoscope.learning.evaluation.lab import gather, write_laboratory
     from steatoscope.learning.evaluation.lab_readers import study_document, study_table
 
+    if reader_model is not None and readers is None:
+        raise UsageError("--reader-model names a reader of --readers, and there is no --readers")
     check_out(out, results)
     check_foreign(out, ("laboratory.html", "laboratory.md"))
     entries, begun = gather(results)
@@ -43,6 +46,8 @@ def lab(
     command = shlex.join(["steatoscope", "lab", *map(str, results), "--out", str(out)])
     written = write_laboratory(entries, begun, out, command=command, readers=shown)
     if as_json:
-        rows = [{"name": one.name, "title": one.title, "simulated": one.simulated} for one in entries]
+        rows = [
+            {"name": one.name, "label": one.label, "title": one.title, "simulated": one.simulated} for one in entries
+        ]
         emit({"benchmarks": rows, "unfinished": begun, "readers": study, "files": [str(path) for path in written]})
     note(f"Written to {written[0]}")

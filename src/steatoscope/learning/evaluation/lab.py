@@ -6,7 +6,6 @@ publication's figures beside ours with how far they can be compared, failures, t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,10 +18,12 @@ from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.evaluation.checklist import Filled, counted, fill
 from steatoscope.learning.evaluation.checklist_facts import is_published, is_simulated
 from steatoscope.learning.evaluation.lab_charts import Chart, chart_of
+from steatoscope.learning.evaluation.lab_document import read_document
+from steatoscope.learning.evaluation.lab_names import told_apart
+from steatoscope.learning.evaluation.lab_readers import with_interval
 from steatoscope.learning.evaluation.lab_run import BENCHMARK, failures_of, run_of
-from steatoscope.learning.evaluation.report import REQUIRED
 from steatoscope.learning.evaluation.report_markdown import RESEARCH_USE, facts
-from steatoscope.learning.evaluation.report_rows import GLOSSARY, Table, result_table, words
+from steatoscope.learning.evaluation.report_rows import GLOSSARY, Table, result_table
 from steatoscope.learning.recipes import RECIPES
 
 _UNKNOWN: Final = "not recorded"
@@ -30,9 +31,14 @@ _UNKNOWN: Final = "not recorded"
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """One benchmark as the page shows it; ``document`` is what ``benchmark`` wrote."""
+    """One benchmark as the page shows it; ``document`` is what ``benchmark`` wrote.
+
+    ``label`` and ``anchor`` are its own on the page, also where a recipe ran more than once.
+    """
 
     document: Mapping[str, Any]
+    label: str
+    anchor: str
     table: Table
     chart: Chart | None
     checklist: tuple[Filled, ...]
@@ -95,20 +101,25 @@ class Entry:
 def gather(places: Sequence[Path]) -> tuple[list[Entry], list[str]]:
     """Benchmarks found in files and folders, by name, and sentences on runs that were begun and have no figures.
 
-    A place is a ``benchmark.json``, or a folder with any number of them below. Raises E_PATH for a place that does not
-    exist, E_EMPTY where there is no benchmark at all, E_FORMAT for a document that is none.
+    A place is a ``benchmark.json``, or a folder with any number of them below; a file given twice counts once.
+    Raises E_PATH for a place that does not exist, E_EMPTY where there is no benchmark at all, E_FORMAT for a document
+    that is none.
     """
-    found, begun = [], []
+    found: dict[Path, Path] = {}
+    begun = []
     for place in places:
         if not place.exists():
             raise SteatoscopeError("E_PATH", path=str(place))
         paths = [place] if place.is_file() else sorted(place.rglob(BENCHMARK))
         if not paths:
             begun.append(f"{place.name}: begun, but it holds no {BENCHMARK}")
-        found += [_entry(path) for path in paths]
+        found |= {path.resolve(): path for path in paths if path.resolve() not in found}
     if not found:
         raise SteatoscopeError("E_EMPTY", path=str(places[0]), cause=f"There is no {BENCHMARK} in it.")
-    return sorted(found, key=lambda one: (one.simulated, one.name)), begun
+    read = [(read_document(path), path) for path in found.values()]
+    read.sort(key=lambda one: (is_simulated(one[0]), one[0]["name"]))
+    named = told_apart([(document["name"], path) for document, path in read])
+    return [_entry(document, *names) for (document, _), names in zip(read, named, strict=True)], begun
 
 
 def write_laboratory(
@@ -129,19 +140,11 @@ def write_laboratory(
     return written
 
 
-def _entry(path: Path) -> Entry:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise SteatoscopeError("E_FORMAT", path=str(path), cause=f"It is not JSON: {fault}.") from fault
-    missing = [key for key in REQUIRED if not isinstance(document, dict) or key not in document]
-    if missing:
-        cause = f"It is no benchmark document: it has no {', '.join(missing)}."
-        raise SteatoscopeError("E_FORMAT", path=str(path), cause=cause)
+def _entry(document: dict[str, Any], label: str, anchor: str) -> Entry:
     if document["name"] in RECIPES:
         published = {name: dict(row) for name, row in RECIPES[document["name"]].published.items()}
         document["results"] = {**document["results"], **published}
-    return Entry(document, result_table(document["results"]), chart_of(document), fill(document))
+    return Entry(document, label, anchor, result_table(document["results"]), chart_of(document), fill(document))
 
 
 def _rendered(
@@ -157,7 +160,7 @@ def _rendered(
         glossary=[(m, GLOSSARY[m]) for m in sorted({m for one in entries for m in one.table.metrics}) if m in GLOSSARY],
         counted=counted,
         published=is_published,
-        words=words,
+        figure=with_interval,
     )
 
 

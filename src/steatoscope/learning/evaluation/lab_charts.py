@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from steatoscope.learning.evaluation.checklist_facts import is_published, metrics_of
+from steatoscope.learning.evaluation.checklist_facts import is_published, metrics_of, model_rows
 from steatoscope.learning.evaluation.report_rows import role_of, words
 
 _PREFERRED: Final = ("auc", "rmse_percent", "mae_percent", "macro_auc", "accuracy_4", "macro_f1", "liver_dice", "dice")
@@ -40,13 +40,21 @@ class Chart:
 
 
 def chart_of(document: Mapping[str, Any]) -> Chart | None:
-    """The chart of the metric that most says what a benchmark is about; None where fewer than two rows have it."""
-    results = document["results"]
-    known = metrics_of(document)
-    shared = {m: sum(isinstance(row.get(m), int | float) for row in results.values()) for m in known}
-    ordered = [m for m in _PREFERRED if m in shared] + [m for m in known if m not in _PREFERRED]
-    metric = next((m for m in ordered if shared[m] > 1), None)
-    return None if metric is None else _chart(metric, {k: v for k, v in results.items() if _number(v.get(metric))})
+    """The chart of the metric that most says what a benchmark is about; None where fewer than two rows have one.
+
+    A model has it, and as many of the baselines, controls and published rows as any metric has.
+    """
+    results, known = document["results"], metrics_of(document)
+    having = {m: [name for name, row in results.items() if _number(row.get(m))] for m in known}
+    models = set(model_rows(document))
+
+    def worth(metric: str) -> tuple[bool, int]:
+        others = sum(name not in models for name in having[metric])
+        return others < len(having[metric]), others
+
+    ordered = [m for m in (*_PREFERRED, *(m for m in known if m not in _PREFERRED)) if len(having.get(m, ())) > 1]
+    metric = max(ordered, key=worth, default=None)
+    return None if metric is None else _chart(metric, {name: results[name] for name in having[metric]})
 
 
 def _chart(metric: str, rows: Mapping[str, Mapping[str, Any]]) -> Chart:

@@ -19,7 +19,7 @@ _MESSAGES: Final = {
     "E_LABEL": "A grade in the reader table is wrong.",
     "E_ANNOTATION": "The reader table lacks something or contradicts itself.",
 }
-_SHOWN: Final = ("cases", "agreement", "kappa", "kappa_quadratic")
+_SHOWN: Final = ("cases", "agreement", "kappa", "kappa_linear", "kappa_quadratic")
 Row = Mapping[str, str]
 
 
@@ -74,13 +74,14 @@ def study_document(
 
 
 def study_table(study: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
-    """Rows of a study for a page: a name, then cases, agreement, kappa and quadratic kappa in words."""
+    """Rows of a study for a page: a name, then cases, agreement and the three kappas in words."""
     rows = [*study["pairs"].items(), *((f"{k} and truth", v) for k, v in study.get("truth", {}).items())]
     rows += study.get("model", {}).items()
-    return [(name, [_cell(row, metric) for metric in _SHOWN]) for name, row in rows]
+    return [(name, [with_interval(row, metric) for metric in _SHOWN]) for name, row in rows]
 
 
-def _cell(row: Mapping[str, Any], metric: str) -> str:
+def with_interval(row: Mapping[str, Any], metric: str) -> str:
+    """A figure in words, its interval in brackets where it has one."""
     span = row.get(f"{metric}_ci")
     return words(row.get(metric)) + (f" ({words(span[0])} to {words(span[1])})" if span else "")
 
