@@ -141,13 +141,67 @@ def test_quick_is_the_small_plan_and_the_default(calls: list[Any], tmp_path: Pat
 def test_a_recipe_is_resumed_only_when_asked(
     calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "old").write_text("x")
     arguments = ["benchmark", R4, "--out", str(tmp_path), "--json"]
+    assert run([*arguments, "--resume"]) == 0
+    assert _printed(capsys)["run"]["resumed"] is False
+    (tmp_path / "benchmark.json").unlink()
     assert run(arguments) == 2
     assert "--resume" in _printed(capsys)["error"]["message"]
     assert run([*arguments, "--resume"]) == 0
-    assert calls[0][1]["resume"] is True
+    assert calls[1][1]["resume"] is True
     assert _printed(capsys)["run"]["resumed"] is True
+
+
+def test_another_run_is_not_resumed(calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, others = tmp_path / "out", ["r2-resnet50-grading", "--data", str(tmp_path)]
+    given = ["--out", str(out), "--resume", "--json"]
+    assert run(["benchmark", R4, *given]) == 0
+    before = (out / "benchmark.json").read_bytes()
+    capsys.readouterr()
+    for words in (["benchmark", *others], ["train", *others], ["train", R4]):
+        assert run([*words, *given]) == 2
+        assert f"holds a run of 'benchmark {R4}'" in _printed(capsys)["error"]["message"]
+    (out / recipe_run.STAMP).unlink()
+    assert run(["benchmark", *others, *given]) == 2, "figures say whose they are, too"
+    assert (out / "benchmark.json").read_bytes() == before
+    assert run(["benchmark", R4, *given]) == 0
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "a.txt").write_text("x")
+    assert run(["benchmark", R4, "--out", str(tmp_path / "foreign"), "--resume"]) == 2
+    assert "files of no recipe's run" in capsys.readouterr().err
+    assert len(calls) == 2
+
+
+def test_a_run_goes_on_wherever_it_was_cut(
+    calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(_place: str) -> Any:
+        def runner(_plan: str, _data: Path | None, out: Path, **_named: Any) -> dict[str, Any]:
+            (out / "fold-0").mkdir()
+            raise KeyboardInterrupt
+
+        return runner
+
+    whole = recipe_run._function
+    arguments = ["benchmark", R4, "--out", str(tmp_path)]
+    for left in ("", "{"):
+        (tmp_path / recipe_run.STAMP).write_text(left)
+        assert run(["train", R4, "--out", str(tmp_path)]) == 0, "killed at the very start: nothing but the stamp"
+    monkeypatch.setattr(recipe_run, "_function", stopped)
+    assert run(arguments) != 0
+    monkeypatch.setattr(recipe_run, "_function", whole)
+    assert run(["train", R4, "--out", str(tmp_path), "--resume"]) == 2
+    assert f"holds a run of 'benchmark {R4}'" in capsys.readouterr().err
+    assert run([*arguments, "--resume"]) == 0
+    assert calls[-1][1]["resume"] is True
+
+
+@pytest.mark.parametrize("plan", ["full", "small"])
+def test_the_check_refuses_the_plan_that_the_training_refuses(
+    plan: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["train", R4, "--data", str(tmp_path), "--plan", plan, "--check-only", "--json"]) == 2
+    assert "reads no --data: take real-small or real-full" in _printed(capsys)["error"]["message"]
 
 
 def test_a_recipe_is_trained(calls: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

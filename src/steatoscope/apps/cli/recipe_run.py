@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import resource
 import shlex
@@ -23,6 +24,8 @@ WEIGHTS_HELP: Final = "Start weights of a recipe: a FILE, package, random or hub
 COVARIATES_HELP: Final = "Clinical values by subject for R2 and R3: a CSV, or 'manifest' for its age and sex."
 READING: Final = "real-"
 """How the plans that read ``--data`` begin, in a recipe whose other plans simulate."""
+STAMP: Final = "recipe-run.json"
+"""In ``--out`` before anything else: which run the folder is of."""
 _MEGABYTE: Final = 1024.0
 
 
@@ -46,13 +49,13 @@ def benchmark_recipe(
     if covariates is not None and not recipe.covariates:
         raise UsageError(f"{recipe.name} takes no --covariates")
     more = {} if covariates is None else {"covariates": covariates}
-    _ready(recipe, data, out, resume=resume, weights=weights)
-    require_train(f"benchmark {recipe.name}")
+    run = f"benchmark {recipe.name}"
+    resumed = _ready(recipe, data, out, run, resume=resume, weights=weights)
+    require_train(run)
     check_device()
     if covariates is not None:
         _check_covariates(covariates)
-    out.mkdir(parents=True, exist_ok=True)
-    resumed = resume and any(out.iterdir())
+    _stamp(out, run)
     begun = time.perf_counter()
     with progress_told():
         found = dict(
@@ -80,9 +83,11 @@ def train_recipe(
 ) -> Mapping[str, Any]:
     """Train a recipe on everything; the packed model is left in ``out``. Raises as :func:`benchmark_recipe`."""
     plan_of(recipe, plan)
-    _ready(recipe, data, out, resume=resume, weights=weights)
-    require_train(f"train {recipe.name}")
+    run = f"train {recipe.name}"
+    _ready(recipe, data, out, run, resume=resume, weights=weights)
+    require_train(run)
     check_device()
+    _stamp(out, run)
     with progress_told():
         found: Mapping[str, Any] = _function(recipe.trainer)(
             data, out, seed=seed, steps=steps, resume=resume, plan=plan, weights=weights
@@ -126,15 +131,39 @@ def command_line() -> str:
     return words.replace(data, '"$STEATOSCOPE_DATA"') if data else words
 
 
-def _ready(recipe: Recipe, data: Path | None, out: Path, *, resume: bool, weights: str | None) -> None:
+def _ready(recipe: Recipe, data: Path | None, out: Path, run: str, *, resume: bool, weights: str | None) -> bool:
+    """Whether ``out`` holds a part of this very run to go on with; UsageError for whatever speaks against running."""
     if recipe.data is not None and data is None:
         raise UsageError(f"{recipe.name} needs --data with {recipe.data}")
     if data is not None and not data.is_dir():
         raise SteatoscopeError("E_PATH", path=str(data))
     if weights is not None and not recipe.takes_model and not _given(weights):
         raise UsageError(f"--weights {weights} is no file; name a file, or {', '.join(WEIGHTS)}")
-    if not resume and out.is_dir() and any(out.iterdir()):
+    if not out.is_dir() or all(path.name == STAMP for path in out.iterdir()):
+        return False
+    if not resume:
         raise UsageError(f"--out {out} is not empty: add --resume to go on, or name another folder")
+    held = _held(out)
+    if held != run:
+        words = "files of no recipe's run" if held is None else f"a run of '{held}'"
+        raise UsageError(f"--out {out} holds {words}: '{run}' cannot go on there, name another folder")
+    return True
+
+
+def _stamp(out: Path, run: str) -> None:
+    """Mark ``out`` as the folder of ``run``; a folder with nothing but a stamp counts as empty."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / STAMP).write_text(json.dumps({"run": run}), encoding="utf-8")
+
+
+def _held(out: Path) -> str | None:
+    """The run that a folder is of: by its stamp, or by the recipe of its figures where it has none."""
+    try:
+        if (out / STAMP).is_file():
+            return str(json.loads((out / STAMP).read_text(encoding="utf-8"))["run"])
+        return f"benchmark {json.loads((out / 'benchmark.json').read_text(encoding='utf-8'))['recipe']['name']}"
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _check_covariates(given: str) -> None:

@@ -106,7 +106,7 @@ def _train(
 def _check(recipe: str, data: Path | None, plan: str | None, as_json: bool) -> None:
     from steatoscope.learning.evaluation.lab_check import check_data, check_lines
 
-    size = recipes.plan_of(recipes.RECIPES[recipe], plan or "full") if recipe in recipes.RECIPES else "full"
+    size = plan_for(recipes.RECIPES[recipe], plan, data, "full") if recipe in recipes.RECIPES else "full"
     found = check_data(_folder(data), recipe, size)
     if as_json:
         emit({"recipe": recipe, **found})
