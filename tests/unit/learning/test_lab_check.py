@@ -125,6 +125,30 @@ def test_broken_rows_are_named(tmp_path: Path, column: str, value: str, recipe: 
     assert run(["train", recipe, "--data", str(tmp_path), "--check-only"]) == 3
 
 
+@pytest.mark.parametrize("recipe", ["r1-unet-rcnn", "r2-resnet50-grading", "r3-multiview", "r4-hmrs-regression"])
+def test_an_unknown_scale_is_named_with_those_there_are(recipe: str, tmp_path: Path) -> None:
+    table(tmp_path / "manifest.csv", [row | {"label_scale": "foo"} for row in manifest_rows(tmp_path)])
+    with pytest.raises(SteatoscopeError, match="E_LABELSCALE") as caught:
+        check_data(tmp_path, recipe)
+    assert "'foo' is none of histology, pdff, mrs_pdff" in caught.value.cause
+
+
+def test_a_scale_is_read_in_capital_letters_too(tmp_path: Path) -> None:
+    rows = manifest_rows(tmp_path)
+    rows[1]["label_scale"] = "PDFF"
+    found = load_manifest(table(tmp_path / "manifest.csv", rows), label="fat_percent")
+    assert {sample.labels.scale for sample in found.samples} == {"pdff"}
+
+
+@pytest.mark.parametrize("recipe", ["r2-resnet50-grading", "r3-multiview"])
+def test_one_grade_alone_is_named(recipe: str, tmp_path: Path) -> None:
+    rows = own_folder(tmp_path, 1)[:4]
+    table(tmp_path / "manifest.csv", [row | {"label_grade": "mild"} for row in rows])
+    with pytest.raises(SteatoscopeError, match="E_SUBJECTS") as caught:
+        check_data(tmp_path, recipe)
+    assert "All 4 subjects are graded 'mild'" in caught.value.cause
+
+
 def test_a_mask_of_another_size_is_named(tmp_path: Path) -> None:
     rows = manifest_rows(tmp_path)
     write(tmp_path / "mask_1.png", disc((50, 50), 20))

@@ -16,9 +16,9 @@ pytest.importorskip("optuna", reason="needs the train extra (make train)")
 from grading_kit import painted_folder  # noqa: E402
 
 from steatoscope.apps.cli.main import run  # noqa: E402
-from steatoscope.core.errors import UsageError  # noqa: E402
+from steatoscope.core.errors import SteatoscopeError, UsageError  # noqa: E402
 from steatoscope.learning.evaluation import grading_scores  # noqa: E402
-from steatoscope.learning.evaluation.head_search import outer_folds  # noqa: E402
+from steatoscope.learning.evaluation.head_search import outer_folds, run_search  # noqa: E402
 from steatoscope.learning.evaluation.head_search_model import SearchPlan  # noqa: E402
 from steatoscope.learning.model_folder import read_folder  # noqa: E402
 from steatoscope.learning.training.grading_data import GradingSet, read_grading  # noqa: E402
@@ -105,6 +105,13 @@ def _bank(data: GradingSet) -> Bank:
     noise = np.random.default_rng(0).normal(0.0, 0.1, (len(data), 2, 64, 1, 1))
     maps = np.concatenate([noise + told[:, None, :, None, None], np.zeros((len(data), 2, 1216, 1, 1))], axis=2)
     return Bank(data, maps.astype(np.float32), {"source": "made up"}, "efficientnet-lite0")
+
+
+def test_one_grade_alone_is_not_searched(tmp_path: Path) -> None:
+    alike = painted_folder(tmp_path / "data", (1, 2, 3, 4), frames=1)
+    with pytest.raises(SteatoscopeError, match="nothing to tell apart") as caught:
+        run_search(RECIPE, alike, tmp_path / "out")
+    assert caught.value.code == "E_SUBJECTS"
 
 
 def test_inner_folds_read_training_patients_only(data: GradingSet) -> None:

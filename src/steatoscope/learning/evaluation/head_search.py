@@ -20,7 +20,7 @@ from steatoscope.learning.evaluation.machine import hardware, versions
 from steatoscope.learning.evaluation.report_evidence import Evidence
 from steatoscope.learning.training.features_cache import key_of
 from steatoscope.learning.training.grading_cv import grade_percent, valued
-from steatoscope.learning.training.grading_data import GradingSet, Rows, read_grading
+from steatoscope.learning.training.grading_data import GradingSet, Rows, check_grades, read_grading
 from steatoscope.learning.training.grading_features import feature_bank, frozen_encoder
 from steatoscope.learning.training.grading_fit import answers
 from steatoscope.learning.training.grading_keep import Reading
@@ -50,6 +50,7 @@ def run_search(
     how, began = plan or SearchPlan(), time.perf_counter()
     head: HeadKind = head_kind(recipe, how.epochs)
     found = read_grading(data)
+    check_grades(found)
     whole = feature_bank(found, frozen_encoder(how.encoder, how.weights), variants=how.variants, told=told)
     bank = whole.pooled() if head.kind == "r2" else whole
 

@@ -153,6 +153,14 @@ def grading_set(source: TrainingSet, preparation: Preparation = "sector-224") ->
     )
 
 
+def check_grades(data: GradingSet) -> None:
+    """At least two grades, or there is nothing to tell apart; else E_SUBJECTS."""
+    if len(np.unique(data.grade)) < 2:
+        cause = f"All {len(data.names)} subjects are graded '{LABELS[int(data.grade[0])]}': nothing to tell apart."
+        remedy = "Add subjects of another grade."
+        raise SteatoscopeError("E_SUBJECTS", path=str(data.source.folder), cause=cause, remedy=remedy)
+
+
 def clips_of(samples: Sequence[Sample]) -> list[Rows]:
     """Row numbers of the frames that one sector fits: of one patient, one view and one size, in order of appearance."""
     groups: dict[tuple[str, str | None, tuple[int, int]], list[int]] = {}

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from steatoscope.learning.training.grading_data import GradingSet, Rows
+from steatoscope.learning.training.grading_data import GradingSet, Rows, check_grades
 from steatoscope.learning.training.splits import Split, k_fold
 
 INNER_FOLDS: Final = 4
@@ -44,7 +44,7 @@ class Fold:
 def r2_folds(data: GradingSet, plan: GradingPlan, seed: int) -> list[Fold]:
     """Patients in ten parts, in turn one for testing and the next for validation: 80/10/10, each tested once.
 
-    Raises E_SUBJECTS where there are too few patients.
+    Raises E_SUBJECTS where patients or their grades are too few.
     """
     parts = [_patients(data, split.test) for split in _outer(data, plan.folds, seed)]
     count = len(parts)
@@ -69,6 +69,7 @@ def r3_folds(data: GradingSet, plan: GradingPlan, seed: int) -> list[Fold]:
 
 
 def _outer(data: GradingSet, folds: int, seed: int) -> tuple[Split, ...]:
+    check_grades(data)
     return k_fold(data.source, folds, strata=data.grade[data.patient], seed=seed)
 
 

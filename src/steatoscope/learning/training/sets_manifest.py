@@ -11,6 +11,7 @@ from typing import Final
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.imaging.io.names import natural_key
 from steatoscope.imaging.io.raster import probe
+from steatoscope.learning.inference.us_graph_settings import SCALES
 from steatoscope.learning.training.sets import MASK_THRESHOLD, Labels, Sample, TrainingSet
 from steatoscope.learning.training.sets_audit import Label, audit, listed
 from steatoscope.pipeline.manifest import ManifestRow, read_manifest
@@ -38,10 +39,12 @@ def load_manifest(
     """The images of a manifest, audited for what a task needs.
 
     ``label`` is what every row must carry: ``grade`` and ``finding`` are read from ``label_grade`` (``classes``: by
-    default the four grades for ``grade``), ``fat_percent`` from ``label_fat_percent`` with one ``label_scale``.
+    default the four grades for ``grade``), ``fat_percent`` from ``label_fat_percent`` with one ``label_scale``, which
+    names a known scale in capital or small letters.
     ``views`` are needed of every subject, ``masks`` of every image (PNG: all non-zero, JPEG: above 127). Licence and
     citation are the user's own. Raises E_PATH, E_EMPTY, E_FORMAT, E_ANNOTATION for a missing column, subject or mask,
-    E_SIZE for a mask of another size where ``masks`` are needed, and the codes of :func:`~.sets_audit.audit`.
+    E_LABELSCALE for an unknown scale, E_SIZE for a mask of another size where ``masks`` are needed, and the codes of
+    :func:`~.sets_audit.audit`.
     """
     if not table.is_file():
         raise SteatoscopeError("E_PATH", path=str(table), cause="The manifest was not found.")
@@ -78,7 +81,7 @@ def _samples(row: ManifestRow, table: Path) -> Iterable[Sample]:
     path = Path(row.path)
     if row.subject is None:
         raise SteatoscopeError("E_ANNOTATION", path=row.path, cause=f"Its row in {table.name} names no subject.")
-    labels = Labels(row.label_fat_percent, row.label_scale, row.label_grade, row.label_grade)
+    labels = Labels(row.label_fat_percent, _scale(row), row.label_grade, row.label_grade)
     for image in _images(path):
         mask = _mask(row, path, image)
         yield Sample(
@@ -94,6 +97,20 @@ def _samples(row: ManifestRow, table: Path) -> Iterable[Sample]:
             masks={} if mask is None else {"liver": mask},
             mask_threshold=MASK_THRESHOLD if mask is not None and mask.suffix.lower() in _LOSSY else 0,
         )
+
+
+def _scale(row: ManifestRow) -> str | None:
+    """The name of the scale in small letters; E_LABELSCALE where there is none of that name."""
+    scale = None if row.label_scale is None else row.label_scale.lower()
+    if scale is None or scale in SCALES:
+        return scale
+    raise SteatoscopeError(
+        "E_LABELSCALE",
+        path=row.path,
+        message="The scale of a label is unknown.",
+        cause=f"Its label_scale '{row.label_scale}' is none of {', '.join(SCALES)}.",
+        remedy="Name the scale of the fat percentages by one of these words.",
+    )
 
 
 def _images(path: Path) -> list[Path]:
