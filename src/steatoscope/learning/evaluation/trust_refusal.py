@@ -26,7 +26,7 @@ from steatoscope.science.uncertainty.reliability import share_interval
 
 GOAL_FOREIGN: Final = 0.95
 GOAL_REAL: Final = 0.03
-_PICTURES, _VOLUMES, _SIMULATED = 15, 2, 6
+_PICTURES, _VOLUMES, _SIMULATED = 15, 5, 6
 _QUICK: Final = 1
 _LEVEL: Final = 0.95
 
