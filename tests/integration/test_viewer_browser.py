@@ -157,10 +157,11 @@ def test_the_readout_tells_stored_values(studies: tuple[Bench, dict[str, str]], 
     values = low | (high << 8)
     with browser_page(bench, "viewer", viewport={"width": 1400, "height": 900}) as page:
         open_study(page, found["ct"])
-        sample = page.evaluate(
+        # There is no sample before the stored values have come.
+        sample = page.wait_for_function(
             "() => { const v = document.getElementById('viewer').viewer;"
             " const p = v.painter.matrix.transformPoint(new DOMPoint(60.5, 70.5)); return v.sampleAt(p.x, p.y); }"
-        )
+        ).json_value()
     assert (sample["column"], sample["row"]) == (60, 70)
     assert sample["value"] == values[70, 60]
 

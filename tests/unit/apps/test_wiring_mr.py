@@ -26,7 +26,7 @@ FAR = np.roll(A, 14, axis=2)
         (FoundOrgan(A, 0.8), NEAR, True, "net 0.1.0", ""),
         (FoundOrgan(A, 0.8), FAR, True, "classical", "disagree (Dice 0.30)"),
         (FoundOrgan(A, 0.93), FAR, True, "net 0.1.0", "disagree (Dice 0.30)"),
-        (FoundOrgan(None, 0.0), A, True, "classical", "only the classical finder"),
+        (FoundOrgan(None, 0.0), A, True, None, "in which the network sees no liver"),
         (FoundOrgan(A, 0.93), None, True, "net 0.1.0", "Only the network"),
         (FoundOrgan(A, 0.93), None, False, None, "does not confirm"),
         (FoundOrgan(A, 0.8), None, True, None, "does not confirm"),

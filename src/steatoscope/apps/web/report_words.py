@@ -117,6 +117,7 @@ PATTERNS: Final = (
     "It was found by a classical method, confidence {n_share}%.",
     "No liver outline was accepted.",
     "The network outlined something (confidence {n_share}%) that the classical finder does not confirm.",
+    "The classical finder outlined something in which the network sees no liver.",
     "The network and {finder} disagree (Dice {n_dice}).",
     "It holds {n_share}% of the scan sector and may be only a part of the liver.",
     "{n_slices} slices; at least {n_fewest} are needed for a volume.",

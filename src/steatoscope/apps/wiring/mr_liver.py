@@ -2,6 +2,7 @@
 
 A network answers on any image, a neck or a knee too; the classical finder asks for an axial section of a trunk first.
 So the network's outline is measured where both agree, or where it is very sure; where they differ the classical one.
+Where the network sees no liver at all, none is measured.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from steatoscope.apps.wiring.agreement import AGREED_DICE, disagreement, overlap, unconfirmed
+from steatoscope.apps.wiring.agreement import AGREED_DICE, disagreement, overlap, rejected, unconfirmed
 from steatoscope.apps.wiring.classical import CLASSICAL_MR, mask_notes
 from steatoscope.core.errors import QualityCode, warning
 from steatoscope.core.image import Volume
@@ -40,7 +41,7 @@ class NetworkMR:
 
 
 def mr_organs(anatomy: Volume, found: FoundOrgan, classical: MRLiver, model: ModelFolder) -> Organs:
-    """The network's liver where both agree or it is very sure; else the classical one, with a remark."""
+    """The network's liver where both agree or it is very sure; else the classical one, with a remark, or none."""
     agreed = overlap(found.mask, classical.mask)
     if found.mask is None or not credible(anatomy, found, agreed):
         return _fallback(found, classical, agreed)
@@ -65,8 +66,10 @@ def credible(anatomy: Volume, found: FoundOrgan, agreed: float | None) -> bool:
 def _fallback(found: FoundOrgan, classical: MRLiver, agreed: float | None) -> Organs:
     said: tuple[QualityCode, ...] = ()
     if found.mask is None and classical.mask is not None:
-        said = (warning("W_MASK", f"The network found no liver; only {CLASSICAL} did."),)
-    elif found.mask is not None and classical.mask is None:
+        # Muscle of a pelvis or chest wall passes for liver to the classical finder; of livers the network sees a part.
+        words = f"{CLASSICAL[:1].upper()}{CLASSICAL[1:]} outlined something in which the network sees no liver."
+        return Organs(liver=None, method=CLASSICAL_MR, notes=(rejected(words), *mask_notes(classical.notes)))
+    if found.mask is not None and classical.mask is None:
         said = (unconfirmed(found.confidence, CLASSICAL),)
     elif found.mask is not None:
         said = (*disagreement(agreed, CLASSICAL), warning("W_MASK", f"That of {CLASSICAL} was measured."))
