@@ -27,7 +27,9 @@ from steatoscope.learning.evaluation.trust_refusal_sources import Sources
 from steatoscope.learning.evaluation.trust_refusal_us import tiles_shuffled
 from steatoscope.learning.evaluation.trust_refusal_volumes import BODIES, Body, Floats, Rng, grid
 
-TUNED: Final = frozenset({"photograph", "ultrasound picture", "CT slice", "tiles of an MR shuffled", "pelvis", "thorax"})
+TUNED: Final = frozenset(
+    {"photograph", "ultrasound picture", "CT slice", "tiles of an MR shuffled", "pelvis", "thorax"}
+)
 """Kinds that were looked at while limits and rules were set."""
 MR_EXAMPLES: Final = ("MR_small.dcm", "MR_small_padded.dcm", "MR_truncated.dcm", "MR_small_RLE.dcm")
 DENSITY: Final = (1.0, 95.0, 90.0, 70.0, 8.0, 12.0, 80.0, 3.0, 60.0)
