@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from steatoscope.core.clinical_input import FLAGS, WORDS, clinical_unfit
 from steatoscope.core.errors import SteatoscopeError
 
 SUBJECT = "subject"
+_GROUPED: Final = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ def read_table(text: str, path: str | None, *, by_subject: bool = False) -> Clin
 
 
 def cell_values(line: Mapping[str, str], path: str | None) -> dict[str, Any]:
-    """Cells as numbers, flags and words; an empty cell is a missing value. A decimal comma is taken."""
+    """Cells as numbers, flags and words; an empty cell is a missing value. A decimal comma is taken.
+
+    Raises E_FORMAT for what is no number and where a comma may part thousands (``1,025``).
+    """
     return {name.strip(): _cell(name.strip(), text.strip(), path) for name, text in line.items() if text.strip()}
 
 
@@ -84,6 +89,8 @@ def _cell(name: str, text: str, path: str | None) -> Any:
         if text.lower() not in known:
             raise clinical_unfit(f"{name}: {text[:40]!r} is neither yes nor no", path)
         return known[text.lower()]
+    if _GROUPED.fullmatch(text):
+        raise clinical_unfit(f"{name}: {text[:40]!r} may mean thousands or decimals: write it without the comma", path)
     try:
         return float(text.replace(",", "."))
     except ValueError as fault:

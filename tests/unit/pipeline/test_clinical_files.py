@@ -255,3 +255,13 @@ def test_a_name_that_stands_twice_is_refused(text: str) -> None:
     assert caught.value.code == "E_FORMAT"
     assert "age_years" in caught.value.cause
     assert "twice" in caught.value.cause
+
+
+@pytest.mark.parametrize(("cell", "value"), [('"22,5"', 22.5), ('"1,025"', None), ("1025", 1025.0)])
+def test_a_comma_that_may_part_thousands_is_refused(cell: str, value: float | None) -> None:
+    text = f"alt_u_l,ast_u_l\n,{cell}\n"
+    if value is None:
+        with pytest.raises(SteatoscopeError, match="E_FORMAT"):
+            clinical_from_text(text, None)
+    else:
+        assert clinical_from_text(text, None).values == {"ast_u_l": value}

@@ -76,10 +76,16 @@ def _options(**choices: Any) -> AnalyseOptions:
         clinical=read.values,
         clinical_remarks=read.remarks,
         clinical_days=read.days,
-        previous=tuple(read_report(path) for path in choices["previous"]),
+        previous=_earlier(choices["previous"]),
         reference=chosen_baseline(choices["baseline"]),
         clinical_model=chosen_clinical_model(choices["clinical_model"]),
     )
+
+
+def _earlier(paths: Sequence[Path]) -> tuple[dict[str, Any], ...]:
+    """The earlier reports, each once: a report that is given twice is one visit."""
+    found = [read_report(path) for path in paths]
+    return tuple(one for place, one in enumerate(found) if one not in found[:place])
 
 
 def _public(arguments: Sequence[str]) -> list[str]:
