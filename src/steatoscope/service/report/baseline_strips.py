@@ -76,6 +76,7 @@ def _line(figure: Any, item: BaselineItem, bottom: float) -> None:
     figure_words(figure, _WIDTH_IN - _SIDE_IN, bottom + 0.18, score, fontsize=8, ha="right", color=INK)
     width = _WIDTH_IN - 2 * _SIDE_IN - _TEXT_IN - _SCORE_IN - 0.1
     axes = bare(axes_inches(figure, _SIDE_IN + _TEXT_IN, bottom, width, _ROW_IN))
+    axes.patch.set_visible(False)  # its ground would cover the figures at the foot of the line above
     if item.quantity == _SET:
         _draw_share(axes, 100.0 if item.percentile is None else item.percentile)
     else:
