@@ -62,11 +62,11 @@ def benchmark_recipe(
             _function(recipe.runner)(plan, data, out, seed=seed, resume=resume, weights=weights, told=note, **more)
         )  # fmt: skip
     published = {row: dict(figures) for row, figures in recipe.published.items() if row not in found["results"]}
-    own = {name: found[name] for name in ("comparability",) if name in found}
     return {
         **found,
         "results": {**found["results"], **published},
-        "recipe": about(recipe, plan, simulated=recipe.simulated and data is None) | own,
+        "recipe": about(recipe, plan, simulated=recipe.simulated and data is None)
+        | {"comparability": found.get("comparability", recipe.comparability)},
         "run": _taken(begun, seed=seed, weights=weights, resumed=resumed),
     }
 

@@ -67,7 +67,7 @@ def _fallback(found: FoundOrgan, classical: MRLiver, agreed: float | None) -> Or
     said: tuple[QualityCode, ...] = ()
     if found.mask is None and classical.mask is not None:
         # Muscle of a pelvis or chest wall passes for liver to the classical finder; of livers the network sees a part.
-        words = f"{CLASSICAL[:1].upper()}{CLASSICAL[1:]} outlined something in which the network sees no liver."
+        words = "The classical finder outlined something in which the network sees no liver."
         return Organs(liver=None, method=CLASSICAL_MR, notes=(rejected(words), *mask_notes(classical.notes)))
     if found.mask is not None and classical.mask is None:
         said = (unconfirmed(found.confidence, CLASSICAL),)

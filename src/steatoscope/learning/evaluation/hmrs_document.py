@@ -21,18 +21,11 @@ from steatoscope.learning.evaluation.hmrs_scores import (
     grading_for,
 )
 from steatoscope.learning.evaluation.report_evidence import Agreement, Confusion, Evidence
+from steatoscope.learning.recipes import recipe_named
 from steatoscope.learning.training.hmrs_folds import HmrsReading
 from steatoscope.learning.training.hmrs_study import HmrsStudy
 
 NAME: Final = "r4-hmrs-regression"
-PUBLISHED: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
-    {
-        "published: AR": {"rmse_percent": 1.11},
-        "published: HR": {"rmse_percent": 1.45},
-        "published: AR + HR": {"rmse_percent": 1.32},
-        "published: view not said": {"pearson": 0.983, "accuracy_4": 0.90},
-    }
-)
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "AR": "one view, AR (simulated)",
@@ -85,7 +78,7 @@ def document(
         "n_subjects": len(study.names),
         "n_images": study.frame_count,
         "left_out": 0,
-        "results": {**results, **{name: dict(row) for name, row in PUBLISHED.items()}},
+        "results": {**results, **{name: dict(row) for name, row in recipe_named(NAME).published.items()}},
         "cases": [_case(study, answers, number) for number in range(len(study.names))],
         "evidence": _evidence(study, answers, grading, weights),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from steatoscope.learning.evaluation.checklist_facts import is_published, metrics_of, model_rows
-from steatoscope.learning.evaluation.report_rows import role_of, words
+from steatoscope.learning.evaluation.report_rows import is_number, role_of, words
 
 _PREFERRED: Final = ("auc", "rmse_percent", "mae_percent", "macro_auc", "accuracy_4", "macro_f1", "liver_dice", "dice")
 WIDTH, LEFT, RIGHT, STEP, TOP = 720, 300, 70, 24, 12
@@ -45,7 +45,7 @@ def chart_of(document: Mapping[str, Any]) -> Chart | None:
     A model has it, and as many of the baselines, controls and published rows as any metric has.
     """
     results, known = document["results"], metrics_of(document)
-    having = {m: [name for name, row in results.items() if _number(row.get(m))] for m in known}
+    having = {m: [name for name, row in results.items() if is_number(row.get(m))] for m in known}
     models = set(model_rows(document))
 
     def worth(metric: str) -> tuple[bool, int]:
@@ -84,9 +84,5 @@ def _short(name: str) -> str:
 
 def _span(row: Mapping[str, Any], metric: str) -> tuple[float, float] | None:
     span = row.get(f"{metric}_ci")
-    whole = isinstance(span, list | tuple) and len(span) == 2 and all(map(_number, span))
+    whole = isinstance(span, list | tuple) and len(span) == 2 and all(map(is_number, span))
     return (float(span[0]), float(span[1])) if whole and span else None
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

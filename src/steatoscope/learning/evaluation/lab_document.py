@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -11,7 +10,7 @@ from typing import Any, Final, NoReturn
 from steatoscope.core.errors import SteatoscopeError
 from steatoscope.learning.evaluation.lab_run import BENCHMARK
 from steatoscope.learning.evaluation.report import REQUIRED
-from steatoscope.learning.evaluation.report_rows import GLOSSARY, SHARES
+from steatoscope.learning.evaluation.report_rows import GLOSSARY, SHARES, is_number
 
 _COUNTS: Final = ("n_subjects", "n_images", "left_out", "n_tested")
 _KINDS: Final[Mapping[str, tuple[type, str]]] = {
@@ -67,7 +66,7 @@ def _wrong_figure(results: Mapping[str, Any]) -> str | None:
     for row, figures in results.items():
         if not isinstance(figures, dict):
             return f"results: the row '{row}' is not an object"
-    numbers = {m for figures in results.values() for m, value in figures.items() if _number(value)} | set(GLOSSARY)
+    numbers = {m for figures in results.values() for m, value in figures.items() if is_number(value)} | set(GLOSSARY)
     for row, figures in results.items():
         for metric, value in figures.items():
             wrong = _wrong_value(metric, value, metric in numbers)
@@ -81,15 +80,11 @@ def _wrong_value(metric: str, value: Any, numeric: bool) -> str | None:
     if value is None:
         return None
     if metric.endswith("_ci"):
-        whole = isinstance(value, list) and len(value) == 2 and all(one is None or _number(one) for one in value)
+        whole = isinstance(value, list) and len(value) == 2 and all(one is None or is_number(one) for one in value)
         return None if whole else "not an interval of two numbers"
-    if not _number(value):
+    if not is_number(value):
         return "not a number" if numeric or isinstance(value, float) else None
     return "no share between 0 and 1" if metric in SHARES and not 0.0 <= value <= 1.0 else None
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _short(value: Any) -> str:

@@ -148,6 +148,11 @@ def role_of(name: str) -> Role:
     return "control" if start.startswith("control") else "baseline" if start.startswith("baseline") else "model"
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number; a flag is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def words(value: Any) -> str:
     """A value for people, with three decimals below 1 and fewer above; a dash where there is none or no number."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
